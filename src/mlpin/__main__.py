@@ -1,0 +1,6 @@
+"""`python -m mlpin`."""
+
+from mlpin.cli import run
+
+if __name__ == "__main__":
+    run()

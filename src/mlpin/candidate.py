@@ -1,0 +1,188 @@
+"""What could be installed: keys, files, versions of a project, candidates, and why one was rejected.
+
+These are values. A `Listing` is what an index says of a project, the same for every target; a
+`Candidate` is one version seen from one target. How files are chosen is the work of `resolver.view`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from mlpin.requirement import Source
+
+
+class Key(NamedTuple):
+    """What the resolver decides one candidate for.
+
+    `kind` is `pypi` for a distribution, `env` for a fact of the target (`python`, later `__cuda` and
+    the like), `none` for what nothing can satisfy. An extra of a distribution is a key of its own.
+    """
+
+    kind: str
+    name: str
+    extra: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}[{self.extra}]" if self.extra else self.name
+
+
+@lru_cache(maxsize=None)
+def distribution(name: str, extra: str = "") -> Key:
+    """The key of a distribution by its normalised name."""
+    return Key("pypi", name, extra)
+
+
+PYTHON = Key("env", "python")
+
+
+class Artifact(NamedTuple):
+    """One file of a project as an index lists it."""
+
+    filename: str
+    url: str
+    """Absolute, without credentials and fragment."""
+    hashes: tuple[tuple[str, str], ...] = ()
+    """(algorithm, hexadecimal), sorted."""
+    requires_python: str = ""
+    yanked: str | None = None
+    """None: not yanked. Else the reason, possibly empty (PEP 592)."""
+    size: int | None = None
+    """Bytes."""
+    upload_time: str = ""
+    """RFC 3339 in UTC as the index gives it (PEP 700), or empty."""
+    metadata: str = ""
+    """PEP 658: `sha256:hex` of the metadata file, `true` where its hash is not given, empty: none."""
+    tags: str = ""
+    """The compressed tag set of a wheel (`py3-none-any`); empty for a source archive."""
+    build: str = ""
+    """A wheel's build tag."""
+
+    @property
+    def is_wheel(self) -> bool:
+        return bool(self.tags)
+
+    @property
+    def sha256(self) -> str:
+        """The sha256 in hexadecimal, or empty."""
+        return next((value for name, value in self.hashes if name == "sha256"), "")
+
+
+class Listing:
+    """What one index says of one project: its versions, newest first, each with its files.
+
+    `index` is the index's URL without credentials, empty where no index has the project. Versions are
+    text here and parsed by whoever looks at them; the order is that of PEP 440. `unreadable` are file
+    names that follow no specification (old installers, broken versions), with the reason.
+    """
+
+    __slots__ = ("_indexes", "index", "name", "unreadable", "versions")
+
+    def __init__(
+        self,
+        name: str,
+        index: str,
+        versions: Mapping[str, tuple[Artifact, ...]],
+        unreadable: tuple[tuple[str, str], ...] = (),
+        indexes: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.index = index
+        self.versions = versions
+        self.unreadable = unreadable
+        self._indexes = indexes
+
+    @property
+    def found(self) -> bool:
+        """Whether any index has the project at all."""
+        return bool(self.index)
+
+    def index_of(self, version: str) -> str:
+        """The index that provides a version; `index` unless several were joined."""
+        return self._indexes[version] if self._indexes else self.index
+
+
+MetadataOrigin = Literal["metadata-file", "wheel", "sdist", "assumed", "supplied", "source-tree"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One `Requires-Dist`, taken apart once when the metadata is first read.
+
+    `extra` is set where the marker is `… and extra == "x"`; `marker` is what then remains of it.
+    A marker that mentions `extra` in any other way stands whole in `marker` with `mentions_extra`.
+    """
+
+    name: str
+    extras: tuple[str, ...] = ()
+    specifier: str = ""
+    url: str = ""
+    marker: str = ""
+    extra: str = ""
+    mentions_extra: bool = False
+    text: str = ""
+    """The line as the metadata has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """The part of a distribution's core metadata that resolving needs."""
+
+    name: str
+    version: str
+    requires_python: str = ""
+    dependencies: tuple[Dependency, ...] = ()
+    extras: tuple[str, ...] = ()
+    """Normalised `Provides-Extra`."""
+    origin: MetadataOrigin = "wheel"
+
+
+RejectionKind = Literal[
+    "python", "tags", "yanked", "cutoff", "hash", "binary-policy", "metadata", "prerelease", "constraint", "files"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A version that exists and is not offered for a target, with the reason and what would help."""
+
+    name: str
+    version: str
+    kind: RejectionKind
+    reason: str
+    remedy: str = ""
+
+
+@dataclass(eq=False, slots=True)
+class Candidate:
+    """One version of a key on one target. Compared by identity: there is one object per candidate."""
+
+    key: Key
+    version: Version
+    wheels: tuple[Artifact, ...] = ()
+    """The wheels that fit the target, best first."""
+    sdist: Artifact | None = None
+    index: str = ""
+    yanked: str | None = None
+    base: Candidate | None = None
+    """For an extra's key: the candidate of the distribution itself."""
+    source: Source | None = None
+    notes: tuple[str, ...] = ()
+    """What the user should know if this one is locked (it must be built, …)."""
+    pythons: tuple[Version, ...] = field(default=())
+    """For the key `python`: the versions that the target stands for."""
+
+    @property
+    def name(self) -> str:
+        return self.key.name
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.version}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"

@@ -1,0 +1,141 @@
+"""Files that spare requests: pages by index and project, metadata by the hash of its file.
+
+Any number of processes may share one cache directory, on a network file system too: a record is written
+beside its place and renamed into it, so that a reader sees all of it or none. What is cut off or cannot be
+read is a miss, never an error; a cache that cannot be written is one that keeps nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlpin.candidate import Metadata
+from mlpin.index import metadata as metadata_form
+from mlpin.index.simple import Page
+
+DEFAULT_MAX_AGE = 600
+"""Seconds that a page is taken as fresh where the index says nothing: what the public one says."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """A page of the cache, and how to ask whether it still holds."""
+
+    page: Page
+    fresh: bool
+    etag: str
+    last_modified: str
+    header: dict[str, Any]
+
+
+class Cache:
+    """A cache directory. `root` None keeps nothing."""
+
+    def __init__(self, root: Path | None, *, refresh: bool = False) -> None:
+        self._root = str(root) if root else ""
+        self._refresh = refresh
+        self._started = time.time()
+
+    @property
+    def enabled(self) -> bool:
+        return bool(self._root)
+
+    def _page_path(self, index: str, project: str) -> str:
+        digest = hashlib.sha256(index.encode()).hexdigest()[:16]
+        return f"{self._root}/pages-v1/{digest}/{project}"
+
+    def _file_path(self, kind: str, key: str) -> str:
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        return f"{self._root}/{kind}/{digest[:2]}/{digest[2:40]}"
+
+    def page(self, index: str, project: str) -> StoredPage | None:
+        """The stored page, fresh or not; None where there is none."""
+        if not self._root:
+            return None
+        path = self._page_path(index, project)
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+                checked = os.fstat(file.fileno()).st_mtime
+        except OSError:
+            return None
+        loaded = Page.load(data)
+        if loaded is None or loaded[0].project != project:
+            return None
+        page, header = loaded
+        # With --refresh only what was asked for since this process began counts as fresh.
+        limit = self._started if self._refresh else time.time() - header.get("max_age", 0)
+        fresh = limit <= checked <= time.time() + 60
+        return StoredPage(page, fresh, header.get("etag", ""), header.get("last_modified", ""), header)
+
+    def store_page(self, index: str, page: Page, *, max_age: int, etag: str = "", last_modified: str = "") -> None:
+        """Keep a page that has just been fetched."""
+        if self._root and max_age >= 0:
+            self._write(
+                self._page_path(index, page.project),
+                page.dump(max_age=max_age, etag=etag, last_modified=last_modified),
+            )
+
+    def touch_page(self, index: str, project: str) -> None:
+        """Note that the index has just confirmed the stored page (304)."""
+        try:
+            os.utime(self._page_path(index, project))
+        except OSError:
+            pass
+
+    def metadata(self, key: str) -> Metadata | None:
+        """The metadata of the file with this hash (`sha256:hex`); None where it is not known."""
+        data = self.blob("metadata-v1", key)
+        return metadata_form.load(data) if data is not None else None
+
+    def store_metadata(self, key: str, metadata: Metadata) -> None:
+        """Keep the metadata of the file with this hash, for ever."""
+        if self._root and key:
+            self._write(self._file_path("metadata-v1", key), metadata_form.dump(metadata))
+
+    def blob(self, kind: str, key: str) -> bytes | None:
+        """The bytes stored for `key`."""
+        if not self._root or not key:
+            return None
+        try:
+            with open(self._file_path(kind, key), "rb") as file:
+                return file.read()
+        except OSError:
+            return None
+
+    def store_blob(self, kind: str, key: str, data: bytes) -> None:
+        """Keep bytes for `key`."""
+        if self._root and key:
+            self._write(self._file_path(kind, key), data)
+
+    def _write(self, path: str, data: bytes) -> None:
+        temporary = f"{path}.{os.getpid()}.{time.monotonic_ns()}.tmp"
+        try:
+            try:
+                file = open(temporary, "xb")  # noqa: SIM115
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                file = open(temporary, "xb")  # noqa: SIM115
+            with file:
+                file.write(data)
+            os.replace(temporary, path)
+        except OSError:
+            try:
+                os.unlink(temporary)
+            except OSError:
+                pass
+
+
+def default_root(environ: dict[str, str] | os._Environ[str], system: str) -> Path:
+    """Where the cache is unless it is configured: the platform's own place for caches."""
+    home = Path.home()
+    if system == "win32":
+        return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "mlpin" / "cache"
+    if system == "darwin":
+        return home / "Library" / "Caches" / "mlpin"
+    return Path(environ.get("XDG_CACHE_HOME") or home / ".cache") / "mlpin"

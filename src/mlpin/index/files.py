@@ -1,0 +1,150 @@
+"""The metadata and the hash of one file of an index, by the cheapest way that the index offers.
+
+The order: the metadata file beside a wheel (PEP 658, 714), byte ranges of the wheel, the whole wheel; for a
+source archive the whole archive. What has a hash is checked against it; nothing is built or executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from typing import IO, TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from mlpin.candidate import Artifact, Metadata
+from mlpin.errors import BadDistribution, IndexUnavailable
+from mlpin.index import metadata as headers
+from mlpin.index import sdist, wheel
+
+if TYPE_CHECKING:
+    from mlpin.index.catalog import Catalog
+
+_TOTAL = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_ABSENT = frozenset({404, 410})
+
+
+def metadata(catalog: Catalog, name: str, version: str, artifact: Artifact) -> Metadata:
+    """The metadata of `artifact`. Raises `BadDistribution` and `IndexUnavailable`."""
+    if not artifact.is_wheel:
+        catalog.tell("metadata", artifact.filename)
+        return sdist.metadata_of(_whole(catalog, artifact), artifact.filename, name, version)
+    text = None
+    if local := local_path(artifact.url):
+        with _opened(local, artifact) as file:
+            return headers.parse(
+                _from_file(file, artifact, name, version), artifact.filename, name, version, "wheel"
+            )
+    transport = catalog.transport
+    catalog.tell("metadata", artifact.filename)
+    if artifact.metadata:
+        answer = transport.get(artifact.url + ".metadata", limit=wheel.MAX_METADATA)
+        if answer.status == 200:
+            stated = artifact.metadata.partition(":")[2]
+            if stated and hashlib.sha256(answer.body).hexdigest() != stated:
+                raise BadDistribution("its metadata file is not the one whose hash the index states", where=artifact.filename)
+            text = answer.body.decode("utf-8", "replace")
+            return headers.parse(text, artifact.filename, name, version, "metadata-file")
+    text = _by_ranges(catalog, artifact, name, version)
+    if text is None:
+        with _downloaded(catalog, artifact) as file:
+            text = _from_file(file, artifact, name, version)
+    return headers.parse(text, artifact.filename, name, version, "wheel")
+
+
+def _by_ranges(catalog: Catalog, artifact: Artifact, name: str, version: str) -> str | None:
+    """The METADATA text by byte ranges; None where the server serves none."""
+    transport = catalog.transport
+
+    def partial(status: int) -> bool:
+        return bool(status == 206)
+
+    answer = transport.get(artifact.url, span=f"bytes=-{wheel.TAIL}", enough=partial)
+    if answer.status in {416, 400, 501}:
+        # Some servers know no ranges from the end.
+        size = transport.size(artifact.url)
+        if size is None:
+            return None
+        answer = transport.get(artifact.url, span=f"bytes={max(0, size - wheel.TAIL)}-{size - 1}", enough=partial)
+    if answer.status in _ABSENT:
+        raise BadDistribution("the index lists it, but answers that it is not there", where=artifact.filename)
+    if answer.status != 206:
+        return None
+    stated = _TOTAL.fullmatch(answer.headers.get("content-range", "").strip())
+    if not stated or int(stated[2]) - int(stated[1]) + 1 != len(answer.body):
+        return None
+
+    def fetch(start: int, end: int) -> bytes:
+        part = transport.get(artifact.url, span=f"bytes={start}-{end - 1}", enough=partial)
+        if part.status != 206:
+            raise IndexUnavailable(f"the index answered {part.status} to a byte range", where=artifact.url)
+        return bytes(part.body)
+
+    return wheel.metadata_of(int(stated[3]), answer.body, fetch, artifact.filename, name, version)
+
+
+def _from_file(file: IO[bytes], artifact: Artifact, name: str, version: str) -> str:
+    size = file.seek(0, 2)
+
+    def fetch(start: int, end: int) -> bytes:
+        file.seek(start)
+        return file.read(end - start)
+
+    return wheel.metadata_of(size, fetch(max(0, size - wheel.TAIL), size), fetch, artifact.filename, name, version)
+
+
+def sha256(catalog: Catalog, artifact: Artifact) -> str:
+    """The sha256 of a file, computed. Raises as `metadata` does."""
+    known = catalog.cache.blob("sha256-v1", artifact.url)
+    if known and not local_path(artifact.url):
+        return known.decode()
+    with _downloaded(catalog, artifact) as file:
+        file.seek(0)
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not local_path(artifact.url):
+        catalog.cache.store_blob("sha256-v1", artifact.url, found.encode())
+    return found
+
+
+def _whole(catalog: Catalog, artifact: Artifact) -> bytes:
+    with _downloaded(catalog, artifact) as file:
+        file.seek(0, 2)
+        if file.tell() > sdist.MAX_ARCHIVE:
+            raise BadDistribution("a source archive that is too large to read", where=artifact.filename)
+        file.seek(0)
+        return file.read()
+
+
+def _downloaded(catalog: Catalog, artifact: Artifact) -> IO[bytes]:
+    """The whole file, checked against its hash, in a file that goes away when it is closed."""
+    if path := local_path(artifact.url):
+        return _opened(path, artifact)
+    transport = catalog.transport
+    catalog.tell("download", artifact.filename)
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    try:
+        found = transport.download(artifact.url, file)
+    except BaseException:
+        file.close()
+        raise
+    if artifact.sha256 and found != artifact.sha256:
+        file.close()
+        raise BadDistribution(
+            f"its sha256 is {found}, the index states {artifact.sha256}",
+            where=artifact.filename,
+            hint="the file was changed on the way or on the index; do not install it",
+        )
+    return file
+
+
+def _opened(path: str, artifact: Artifact) -> IO[bytes]:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise BadDistribution(f"cannot be read: {error.strerror}", where=artifact.filename) from None
+
+
+def local_path(url: str) -> str:
+    """The path of a `file:` URL; empty for any other."""
+    return url2pathname(urlsplit(url).path) if url.startswith("file:") else ""

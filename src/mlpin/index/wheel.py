@@ -1,0 +1,108 @@
+"""The METADATA of a wheel out of as few of its bytes as possible.
+
+A wheel is a zip archive: its directory stands at its end, and METADATA mostly right before that. Archives
+are hostile input: sizes are checked before anything is unpacked, and only one member is ever read.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Callable
+
+from mlpin.errors import BadDistribution
+from mlpin.index.names import normalised_version
+from mlpin.requirement import normalise
+
+MAX_METADATA = 16 << 20
+MAX_DIRECTORY = 64 << 20
+TAIL = 48 << 10
+
+Fetch = Callable[[int, int], bytes]
+"""The bytes of the file from start to end (exclusive)."""
+
+
+class _Remote(io.RawIOBase):
+    """A seekable file whose bytes are fetched when they are read, whole stretches at a time."""
+
+    def __init__(self, size: int, tail: bytes, fetch: Fetch) -> None:
+        self._size = size
+        self._fetch = fetch
+        self._at = 0
+        self._chunks: list[tuple[int, bytes]] = [(size - len(tail), tail)]
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise OSError("seek before the start of the file")
+        self._at = base + offset
+        return self._at
+
+    def read(self, count: int = -1) -> bytes:
+        end = self._size if count is None or count < 0 else min(self._at + count, self._size)
+        if end <= self._at:
+            return b""
+        for start, data in self._chunks:
+            if start <= self._at and end <= start + len(data):
+                found = data[self._at - start : end - start]
+                self._at = end
+                return found
+        if end - self._at > MAX_DIRECTORY:
+            raise BadDistribution("the archive's directory is too large to be true")
+        # The directory is asked for whole, with what stands before it: METADATA is mostly there.
+        start = max(0, self._at - TAIL)
+        fetched_end = min(self._size, max(end, self._at + TAIL))
+        data = self._fetch(start, fetched_end)
+        if len(data) != fetched_end - start:
+            raise BadDistribution("the index sent fewer bytes than it was asked for")
+        self._chunks.append((start, data))
+        found = data[self._at - start : end - start]
+        self._at = end
+        return found
+
+
+def metadata_of(size: int, tail: bytes, fetch: Fetch, filename: str, project: str, version: str) -> str:
+    """The METADATA of the wheel of `size` bytes that ends with `tail`.
+
+    Raises `BadDistribution` where it is no such wheel or lies about its sizes.
+    """
+    try:
+        archive = zipfile.ZipFile(_Remote(size, tail, fetch))  # type: ignore[arg-type]
+        info = _metadata_member(archive, filename, project, version)
+        if info.file_size > MAX_METADATA or info.compress_size > MAX_METADATA:
+            raise BadDistribution(f"its METADATA claims {max(info.file_size, info.compress_size)} bytes", where=filename)
+        with archive.open(info) as member:
+            data = member.read(MAX_METADATA + 1)
+        if len(data) > MAX_METADATA or len(data) != info.file_size:
+            raise BadDistribution("its METADATA is not of the size that the archive states", where=filename)
+    except BadDistribution as error:
+        raise BadDistribution(error.message, where=filename) from None
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise BadDistribution(f"not a readable wheel: {error}", where=filename) from None
+    return data.decode("utf-8", "replace")
+
+
+def _metadata_member(archive: zipfile.ZipFile, filename: str, project: str, version: str) -> zipfile.ZipInfo:
+    found = None
+    for info in archive.infolist():
+        folder, slash, name = info.filename.partition("/")
+        if name != "METADATA" or not slash or not folder.endswith(".dist-info"):
+            continue
+        stem, _, stated = folder[: -len(".dist-info")].rpartition("-")
+        if normalise(stem) == project and normalised_version(stated.replace("_", "+")) == version:
+            return info
+        found = info
+    if found is None:
+        raise BadDistribution("a wheel without METADATA", where=filename)
+    # Some build tools write another spelling of the version; the METADATA's own words are checked later.
+    return found

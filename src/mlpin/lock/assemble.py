@@ -1,0 +1,240 @@
+"""A resolution as the tables of a PEP 751 lock.
+
+What PEP 751 has no room for stands under `[tool.mlpin]` and `[packages.tool.mlpin]` and never changes what an
+installer does. The same resolution gives the same tables: no time, no absolute path, no credential.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlpin.candidate import Artifact, Candidate, Key
+from mlpin.index.files import local_path
+from mlpin.index.url import strip_credentials
+from mlpin.outcome import Resolution
+from mlpin.requirement import Declared, PathSource, UrlSource, VcsSource
+from mlpin.target import Target
+
+FORMAT = 1
+"""Version of the `[tool.mlpin]` tables."""
+_MANYLINUX = re.compile(r"manylinux_2_(\d+)_")
+_LEGACY_FLOOR = {"manylinux2014": 17, "manylinux2010": 12, "manylinux1": 5}
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a lock records of the project beside the resolution."""
+
+    target: Target
+    requires_python: str
+    requirements: Sequence[Declared]
+    constraints: Sequence[Declared]
+    overrides: Sequence[Declared]
+    extras: Sequence[str]
+    groups: Sequence[str]
+    options: Mapping[str, Any]
+    """The settings that shaped the resolution, as TOML values."""
+    fingerprint: str
+    detected: Sequence[str]
+    """Which facts of the target were detected, not configured."""
+
+
+def tables(
+    resolution: Resolution,
+    inputs: Inputs,
+    folder: Path,
+    sha256: Callable[[Artifact], str],
+    fetched: Callable[[Candidate], Any],
+) -> dict[str, Any]:
+    """The lock as TOML tables, without its digest. `folder` is where it will lie: paths are relative to it."""
+    packages = []
+    extras: dict[str, list[str]] = {}
+    for key in resolution.pins:
+        if key.kind == "pypi" and key.extra:
+            extras.setdefault(key.name, []).append(key.extra)
+    asked = _asked(resolution)
+    names = sorted(key.name for key in resolution.pins if key.kind == "pypi" and not key.extra)
+    for name in names:
+        candidate = resolution.pins[Key("pypi", name)]
+        packages.append(
+            _package(candidate, sorted(extras.get(name, [])), asked.get(name, {}), folder, sha256, fetched)
+        )
+    target = inputs.target
+    own: dict[str, Any] = {
+        "format": FORMAT,
+        "requirements": [_line(line) for line in inputs.requirements],
+    }
+    if inputs.constraints:
+        own["constraints"] = [_line(line) for line in inputs.constraints]
+    if inputs.overrides:
+        own["overrides"] = [_line(line) for line in inputs.overrides]
+    if inputs.extras:
+        own["extras"] = list(inputs.extras)
+    if inputs.groups:
+        own["groups"] = list(inputs.groups)
+    own["fingerprint"] = inputs.fingerprint
+    described: dict[str, Any] = {"python": target.python, "platform": target.platform.name}
+    if target.platform.glibc:
+        described["glibc"] = target.platform.glibc
+    if inputs.detected:
+        described["detected"] = list(inputs.detected)
+    own["target"] = described
+    if floor := _glibc_floor(packages):
+        own["floor"] = {"glibc": f"2.{floor}"}
+    if inputs.options:
+        own["options"] = dict(inputs.options)
+    lock: dict[str, Any] = {"lock-version": "1.0", "environments": [target.environment]}
+    if inputs.requires_python:
+        lock["requires-python"] = inputs.requires_python
+    return lock | {
+        "extras": [],
+        "dependency-groups": [],
+        "created-by": "mlpin",
+        "packages": packages,
+        "tool": {"mlpin": own},
+    }
+
+
+def _asked(resolution: Resolution) -> dict[str, dict[str, list[str]]]:
+    """By parent and child name: what the parent's metadata asks of the child."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for key, edges in resolution.edges.items():
+        if key.kind != "pypi":
+            continue
+        for edge in edges:
+            if edge.parent is None or edge.parent.name == key.name:
+                continue
+            text = getattr(getattr(edge.requirement, "specifier", None), "text", "")
+            texts = found.setdefault(edge.parent.name, {}).setdefault(key.name, [])
+            shown = f"{key}{text}"
+            if shown not in texts:
+                texts.append(shown)
+    return found
+
+
+def _package(
+    candidate: Candidate,
+    extras: Sequence[str],
+    asked: Mapping[str, Sequence[str]],
+    folder: Path,
+    sha256: Callable[[Artifact], str],
+    fetched: Callable[[Candidate], Any],
+) -> dict[str, Any]:
+    package: dict[str, Any] = {"name": candidate.name}
+    source = candidate.source
+    if not isinstance(source, VcsSource) and not (isinstance(source, PathSource) and not _file_of(candidate)):
+        package["version"] = str(candidate.version)
+    if asked:
+        package["dependencies"] = [{"name": name} for name in sorted(asked)]
+    own: dict[str, Any] = {}
+    if extras:
+        own["extras"] = list(extras)
+    if asked:
+        needed = sorted({text for texts in asked.values() for text in texts})
+        own["requires"] = [text for text in needed if text not in asked]
+        if not own["requires"]:
+            del own["requires"]
+    if source is None:
+        if candidate.index:
+            package["index"] = _place(candidate.index, folder)
+        if candidate.wheels:
+            package["wheels"] = [_file(file, folder, sha256) for file in candidate.wheels]
+        elif candidate.sdist is not None:
+            package["sdist"] = _file(candidate.sdist, folder, sha256)
+    else:
+        found = fetched(candidate)
+        if isinstance(source, VcsSource):
+            vcs = {"type": source.vcs, "url": strip_credentials(source.url)}
+            if source.revision:
+                vcs["requested-revision"] = source.revision
+            vcs["commit-id"] = found.commit
+            if source.subdirectory:
+                vcs["subdirectory"] = source.subdirectory
+            package["vcs"] = vcs
+        elif found.artifact is not None:
+            archive = _file(found.artifact, folder, sha256)
+            archive.pop("name", None)
+            if isinstance(source, UrlSource | PathSource) and source.subdirectory:
+                archive["subdirectory"] = source.subdirectory
+            package["archive"] = archive
+        elif isinstance(source, PathSource):
+            directory: dict[str, Any] = {"path": relative(source.path, folder), "editable": source.editable}
+            if source.subdirectory:
+                directory["subdirectory"] = source.subdirectory
+            package["directory"] = directory
+    if candidate.notes:
+        own["notes"] = [note for note in candidate.notes if note][:1]
+    origin = fetched(candidate).metadata.origin
+    if origin in {"assumed", "supplied"}:
+        own["metadata"] = origin
+    if candidate.yanked is not None:
+        own["yanked"] = candidate.yanked or True
+    if own:
+        package["tool"] = {"mlpin": own}
+    return package
+
+
+def _file_of(candidate: Candidate) -> Artifact | None:
+    return candidate.wheels[0] if candidate.wheels else candidate.sdist
+
+
+def _file(file: Artifact, folder: Path, sha256: Callable[[Artifact], str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    basename = file.url.rpartition("/")[2]
+    if basename != file.filename:
+        from urllib.parse import unquote, urlsplit
+
+        if unquote(urlsplit(file.url).path.rpartition("/")[2]) != file.filename:
+            found["name"] = file.filename
+    if file.upload_time:
+        from datetime import UTC, datetime
+
+        found["upload-time"] = datetime.fromisoformat(file.upload_time).astimezone(UTC).replace(tzinfo=UTC)
+    found["path" if local_path(file.url) else "url"] = _place(file.url, folder)
+    if file.size is not None:
+        found["size"] = file.size
+    secure = {kind: value for kind, value in file.hashes if kind in {"sha256", "sha384", "sha512"}}
+    found["hashes"] = secure or {"sha256": sha256(file)}
+    return found
+
+
+def _place(url: str, folder: Path) -> str:
+    if path := local_path(url):
+        return relative(path, folder)
+    return strip_credentials(url) if "@" in url else url
+
+
+def relative(path: str, folder: Path) -> str:
+    """`path` seen from the lock's folder, POSIX (PEP 751); absolute only where there is no way between."""
+    try:
+        found = os.path.relpath(path, folder)
+    except ValueError:
+        found = path
+    return Path(found).as_posix()
+
+
+def _line(line: Declared) -> str:
+    text = line.origin.text or line.name
+    return f"{text}  # {line.origin.place}" if line.origin.file else text
+
+
+def _glibc_floor(packages: Sequence[Mapping[str, Any]]) -> int:
+    """The oldest glibc 2.x on which every locked wheel can be installed; 0 where none asks for any."""
+    floor = 0
+    for package in packages:
+        needs = [_needs(file.get("name") or file.get("url") or file.get("path", "")) for file in package.get("wheels", [])]
+        if needs:
+            floor = max(floor, min(needs))
+    return floor
+
+
+def _needs(filename: str) -> int:
+    tag = filename.rpartition("-")[2]
+    found = [int(match) for match in _MANYLINUX.findall(tag)]
+    found += [floor for name, floor in _LEGACY_FLOOR.items() if name in tag]
+    return min(found, default=0)

@@ -1,0 +1,124 @@
+"""Lock files on disk: names, reading, the digest that finds a hand's edit, and writing all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlpin.errors import InputError
+
+
+def name_of(target: str) -> str:
+    """The file name of a target's lock (PEP 751)."""
+    return f"pylock.{target}.toml" if target else "pylock.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class OldLock:
+    """A lock that exists, as far as making the next one needs it."""
+
+    path: Path
+    created_by: str
+    fingerprint: str
+    intact: bool
+    """Whether the digest holds: nobody edited it."""
+    versions: Mapping[str, str]
+    """By package; those without a version (source trees) are left out."""
+    names: frozenset[str]
+    target: Mapping[str, Any] = field(default_factory=dict)
+    commits: Mapping[str, str] = field(default_factory=dict)
+
+
+def digest(tables: Mapping[str, Any]) -> str:
+    """sha256 over the lock's content in canonical form, its own digest left out; layout and comments do not count."""
+    own = {key: value for key, value in tables.get("tool", {}).get("mlpin", {}).items() if key != "digest"}
+    content = {**tables, "tool": {**tables.get("tool", {}), "mlpin": own}}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_iso)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _iso(value: Any) -> str:
+    return str(value.isoformat())
+
+
+def dumps(tables: Mapping[str, Any]) -> str:
+    """The text of the file, digest included."""
+    import tomli_w
+
+    own = {**tables["tool"]["mlpin"], "digest": f"sha256:{digest(tables)}"}
+    return tomli_w.dumps({**tables, "tool": {"mlpin": own}})
+
+
+def read(path: Path) -> OldLock | None:
+    """The lock at `path`; None where there is none. Raises `InputError` where it is no lock."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    try:
+        tables = tomllib.loads(data.decode())
+        packages = tables["packages"]
+        versions = {package["name"]: package["version"] for package in packages if "version" in package}
+        names = frozenset(package["name"] for package in packages)
+        commits = {package["name"]: package["vcs"]["commit-id"] for package in packages if "vcs" in package}
+        own = tables.get("tool", {}).get("mlpin", {})
+        created_by = tables["created-by"]
+        target = own.get("target", {})
+        fingerprint, stated = str(own.get("fingerprint", "")), str(own.get("digest", ""))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"this is no lock that can be read ({error})",
+            where=str(path),
+            hint="delete it to lock anew, or give another file with -o",
+        ) from None
+    return OldLock(
+        path,
+        created_by,
+        fingerprint,
+        stated == f"sha256:{digest(tables)}",
+        versions,
+        names,
+        target if isinstance(target, dict) else {},
+        commits,
+    )
+
+
+def write(files: Sequence[tuple[Path, str]]) -> None:
+    """Replace all of `files` with their texts, or none of them. Raises `InputError`."""
+    staged: list[tuple[Path, Path]] = []
+    undo: list[tuple[Path, bytes | None]] = []
+    path = Path()
+    try:
+        for path, text in files:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+            staged.append((temporary, path))
+            with open(temporary, "x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        for temporary, path in staged:
+            before = path.read_bytes() if path.exists() else None
+            os.replace(temporary, path)
+            undo.append((path, before))
+    except BaseException as error:
+        for path_done, before in undo:
+            if before is None:
+                path_done.unlink(missing_ok=True)
+            else:
+                path_done.write_bytes(before)
+        for temporary, _ in staged:
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise InputError(
+                f"cannot be written: {error.strerror}", where=str(path), hint="give another place with -o; no lock was changed"
+            ) from None
+        raise

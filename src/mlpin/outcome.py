@@ -1,0 +1,58 @@
+"""How a resolution can end: solved, impossible, or given up. All three are values.
+
+Reports, locks and `explain` are built from these; nothing in here knows how it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlpin.candidate import Candidate, Key, Rejection
+from mlpin.requirement import Requirement
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`parent` (None: the project itself) asks for `requirement`."""
+
+    requirement: Requirement
+    parent: Candidate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A candidate for every key that the roots reach, and nothing else."""
+
+    pins: Mapping[Key, Candidate]
+    edges: Mapping[Key, Sequence[Edge]]
+    """By key: who asks for it, in a stable order."""
+    rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A proof-backed refusal: no assignment satisfies the roots.
+
+    `clash` are the edges that cannot hold together; `chains` tells, for each parent candidate in them,
+    the edge by which it came in, up to the user's own lines. `rejections` are the versions of the names
+    in the clash that exist and were not offered, with reasons. `unknown` are names that no index has.
+    `roots` are the user's own requirements that take part.
+    """
+
+    clash: Sequence[Edge]
+    chains: Mapping[Key, Edge]
+    roots: Sequence[Requirement]
+    rejections: Sequence[Rejection] = ()
+    unknown: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """Neither a solution nor a proof that there is none, within the work budget."""
+
+    rounds: int
+    clash: Sequence[Edge] = ()
+
+
+Outcome = Resolution | Conflict | GaveUp

@@ -1,0 +1,399 @@
+"""The one place that wires the stages: project → catalog → view → resolution → lock.
+
+It returns values; what they look like is `report`'s work, and nothing below `cli` prints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlpin.errors import InputError
+from mlpin.lock import file as lock_file
+from mlpin.manifest.model import Context, Note
+from mlpin.outcome import Conflict, GaveUp, Outcome, Resolution
+from mlpin.project import Project, TargetPlan, load
+from mlpin.requirement import Declared, IndexSource, PathSource, normalise
+from mlpin.settings import IndexPin, Settings
+
+if TYPE_CHECKING:
+    from mlpin.index.catalog import Catalog, Event
+    from mlpin.lock.changes import Change
+
+Progress = Callable[[str, int, int], None]
+"""Told of (target, names decided, names known)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockOptions:
+    """What `mlpin lock` was asked for beside the settings."""
+
+    path: Path
+    root: Path
+    settings: Settings
+    environ: Mapping[str, str]
+    target: str | None = None
+    output: Path | None = None
+    upgrade: frozenset[str] = frozenset()
+    """Names that may leave their locked version; `:all:` for every one."""
+    refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """What came out for one target."""
+
+    plan: TargetPlan
+    outcome: Outcome | None
+    """None: the lock still holds and was not made again."""
+    changes: Sequence[Change] = ()
+    notes: Sequence[tuple[str, str]] = ()
+    """(package, what to know of it)."""
+    packages: int = 0
+    fresh: bool = False
+    """Whether there was no lock before."""
+    rewritten: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LockResult:
+    """What `mlpin lock` did."""
+
+    project: Project
+    targets: Sequence[TargetResult]
+    requests: int = 0
+    seconds: float = 0.0
+    notes: Sequence[Note] = field(default_factory=tuple)
+    local_only: Sequence[str] = ()
+    """Packages locked from this machine's own files: the lock holds here only."""
+
+
+def lock(options: LockOptions, on_event: Event | None = None, progress: Progress | None = None) -> LockResult:
+    """Lock every target of the project, or none. Raises `MlpinError`; a conflict is in the result."""
+    started = time.monotonic()
+    context = Context(options.root, options.environ, _no_fetch)
+    opened: list[Catalog] = []
+
+    def fetch(url: str) -> str:
+        if not opened:
+            opened.append(_catalog(options.settings, options, on_event))
+        return opened[0].text(url)
+
+    project = load(
+        options.path,
+        options.settings,
+        options.environ,
+        context=replace(context, fetch=fetch),
+        target=options.target,
+        output=options.output,
+    )
+    olds = {plan.lock: _old(plan.lock) for plan in project.plans}
+    prints = {plan.lock: fingerprint(project, plan) for plan in project.plans}
+    results: list[TargetResult] = []
+    catalog: Catalog | None = None
+    texts: list[tuple[Path, str]] = []
+    local: set[str] = set()
+    aligned: dict[str, str] = {}
+    for plan in project.plans:
+        old = olds[plan.lock]
+        if old and old.intact and old.fingerprint == prints[plan.lock] and not options.upgrade and not options.refresh:
+            results.append(TargetResult(plan, None, packages=len(old.names)))
+            aligned = {**old.versions, **aligned}
+            continue
+        if catalog is None:
+            catalog = _catalog(project.settings, options, on_event)
+        result, text, versions = _lock_target(
+            project, plan, catalog, old, prints[plan.lock], aligned, options, progress, local
+        )
+        aligned = {**versions, **aligned}
+        results.append(result)
+        if text is not None:
+            texts.append((plan.lock, text))
+    if all(not isinstance(result.outcome, Conflict | GaveUp) for result in results):
+        lock_file.write(texts)
+    requests = catalog.requests if catalog else 0
+    return LockResult(
+        project, results, requests, time.monotonic() - started, project.manifest.notes, tuple(sorted(local))
+    )
+
+
+def _no_fetch(url: str) -> str:
+    raise InputError("cannot be fetched", where=url)
+
+
+def _old(path: Path) -> lock_file.OldLock | None:
+    return lock_file.read(path)
+
+
+def _catalog(settings: Settings, options: LockOptions, on_event: Event | None) -> Catalog:
+    import sys
+
+    from mlpin.index.cache import Cache, default_root
+    from mlpin.index.catalog import Catalog
+    from mlpin.index.places import places
+
+    root = None
+    if not settings.no_cache:
+        root = Path(settings.cache_dir) if settings.cache_dir else default_root(dict(options.environ), sys.platform)
+    known = places(settings)
+
+    def connect() -> Any:
+        from mlpin.index.transport import Connection, Transport
+
+        environ = options.environ
+        netrc = environ.get("NETRC") or str(Path.home() / ".netrc")
+        return Transport(
+            Connection(
+                timeout=settings.timeout or 30.0,
+                retries=settings.retries if settings.retries is not None else 3,
+                cert=settings.cert or environ.get("SSL_CERT_FILE") or environ.get("REQUESTS_CA_BUNDLE"),
+                client_cert=settings.client_cert,
+                proxy=settings.proxy,
+                trusted_hosts=settings.trusted_hosts or (),
+                keyring=bool(settings.keyring),
+                netrc=netrc if Path(netrc).is_file() else None,
+                credentials=known.credentials,
+            )
+        )
+
+    return Catalog(
+        known,
+        Cache(root, refresh=options.refresh),
+        connect,
+        offline=bool(settings.offline),
+        supplied=settings.metadata or (),
+        on_event=on_event,
+    )
+
+
+def _lock_target(
+    project: Project,
+    plan: TargetPlan,
+    catalog: Catalog,
+    old: lock_file.OldLock | None,
+    print_of_inputs: str,
+    aligned: Mapping[str, str],
+    options: LockOptions,
+    progress: Progress | None,
+    local: set[str],
+) -> tuple[TargetResult, str | None, Mapping[str, str]]:
+    from mlpin.lock import assemble
+    from mlpin.lock.changes import changes
+    from mlpin.resolver.solve import solve
+    from mlpin.resolver.view import View
+    from mlpin.sources import Fetched, Sources
+
+    settings = project.settings
+    git_cache = Path(catalog.cache._root) / "git" if catalog.cache.enabled else None  # noqa: SLF001
+    sources = Sources(catalog, Context(options.root, options.environ, catalog.text), git_cache, settings.metadata or ())
+    requirements = [sources.named(line) for line in plan.requirements]
+    preferred = dict(aligned)
+    if old is not None:
+        kept = {name: version for name, version in old.versions.items() if not options.upgrade & {":all:", name}}
+        preferred = {**preferred, **kept}
+    policy = _policy(project, plan, requirements, preferred)
+    view = View(plan.target, catalog, policy, sources)
+    roots = view.roots(requirements)
+    if project.manifest.requires_python:
+        origin = project.manifest.requires_python_origin
+        assert origin is not None
+        roots.insert(0, view.python_range(project.manifest.requires_python, origin))
+    report = (lambda done, known: progress(plan.target.name, done, known)) if progress else None
+    outcome = solve(view, roots, report)
+    if not isinstance(outcome, Resolution):
+        return TargetResult(plan, outcome), None, {}
+
+    def fetched(candidate: Any) -> Fetched:
+        if candidate.source is not None:
+            return sources.fetched(candidate.source)
+        return Fetched(view.metadata(candidate))
+
+    tables = assemble.tables(
+        outcome,
+        assemble.Inputs(
+            plan.target,
+            project.manifest.requires_python,
+            plan.requirements,
+            settings.constraints or (),
+            settings.overrides or (),
+            plan.extras,
+            plan.groups,
+            recorded_options(settings),
+            print_of_inputs,
+            plan.detected,
+        ),
+        plan.lock.parent,
+        catalog.sha256,
+        fetched,
+    )
+    text = lock_file.dumps(tables)
+    pins = {key.name: pin for key, pin in outcome.pins.items() if key.kind == "pypi" and not key.extra}
+    for name, pin in pins.items():
+        if pin.source is None and any(file.url.startswith("file:") for file in (*pin.wheels, *filter(None, [pin.sdist]))):
+            local.add(name)
+    notes = [(f"{name} {pin.version}", _note(pin.notes)) for name, pin in sorted(pins.items()) if pin.notes]
+    notes += [
+        (f"{name} {pin.version}", f"it was yanked from the index: {pin.yanked or 'no reason given'}")
+        for name, pin in sorted(pins.items())
+        if pin.yanked is not None
+    ]
+    notes += _missing_extras(outcome, view)
+    result = TargetResult(
+        plan,
+        outcome,
+        changes(old, outcome, view, options.upgrade),
+        notes,
+        len(pins),
+        fresh=old is None,
+        rewritten=True,
+    )
+    return result, text, {name: str(pin.version) for name, pin in pins.items()}
+
+
+def _note(notes: Sequence[str]) -> str:
+    reason, remedy = (*notes, "")[:2]
+    return f"{reason} (what would help: {remedy})" if remedy else reason
+
+
+def _missing_extras(outcome: Resolution, view: Any) -> list[tuple[str, str]]:
+    found = []
+    for key, pin in sorted(outcome.pins.items()):
+        if key.kind == "pypi" and key.extra:
+            metadata = view.metadata(pin.base or pin)
+            if key.extra not in metadata.extras and not any(item.extra == key.extra for item in metadata.dependencies):
+                found.append((f"{key.name} {pin.version}", f"it has no extra `{key.extra}`"))
+    return found
+
+
+def _policy(project: Project, plan: TargetPlan, requirements: Sequence[Declared], preferred: Mapping[str, str]) -> Any:
+    from mlpin.resolver.view import Policy
+
+    settings = project.settings
+    hashes: dict[str, frozenset[str]] = {}
+    pins: dict[str, tuple[IndexPin, ...]] = dict(settings.pins or {})
+    for line in (*requirements, *(settings.constraints or ())):
+        if line.hashes:
+            hashes[line.name] = hashes.get(line.name, frozenset()) | frozenset(line.hashes)
+        if isinstance(line.source, IndexSource):
+            pins[line.name] = (IndexPin(line.source.index, line.marker), *pins.get(line.name, ()))
+    overrides: dict[str, tuple[Declared, ...]] = {}
+    for line in settings.overrides or ():
+        overrides[line.name] = (*overrides.get(line.name, ()), line)
+    exclude = frozenset(normalise(name) for name in settings.exclude or ())
+    if project.manifest.project:
+        # The project itself is never in its own lock, also where a dependency asks for it.
+        exclude |= {project.manifest.project} - {line.name for line in requirements}
+    return Policy(
+        prerelease=settings.prerelease or "if-necessary-or-explicit",
+        resolution=settings.resolution or "highest",
+        only_binary=_names(settings.only_binary),
+        no_binary=_names(settings.no_binary),
+        cutoff=_cutoff(settings.exclude_newer),
+        cutoffs={
+            name: _cutoff(text) for name, text in (settings.exclude_newer_package or {}).items()
+        },
+        pins=pins,
+        hashes=hashes,
+        constraints=tuple((*project.manifest.constraints, *(settings.constraints or ()))),
+        overrides=overrides,
+        exclude=exclude,
+        preferred=preferred,
+        selected_extras=frozenset(plan.extras),
+        selected_groups=frozenset(plan.groups),
+    )
+
+
+def _names(said: Sequence[str] | None) -> frozenset[str]:
+    found: set[str] = set()
+    for name in said or ():
+        if name == ":none:":
+            found.clear()
+        else:
+            found.add(name if name.startswith(":") else normalise(name))
+    return frozenset(found)
+
+
+def _cutoff(text: str | None) -> str:
+    if not text:
+        return ""
+    from datetime import UTC, datetime
+
+    from mlpin.cutoff import DISABLED, cutoff
+
+    if text == DISABLED:
+        return ""
+
+    return cutoff(text, datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def recorded_options(settings: Settings) -> dict[str, Any]:
+    """The settings that shape a resolution, as they stand in the lock; only those that were said."""
+    said: dict[str, Any] = {
+        "prerelease": settings.prerelease,
+        "resolution": settings.resolution,
+        "index-strategy": settings.index_strategy,
+        "exclude-newer": settings.exclude_newer,
+        "only-binary": sorted(_names(settings.only_binary)) or None,
+        "no-binary": sorted(_names(settings.no_binary)) or None,
+        "exclude": sorted(settings.exclude) if settings.exclude else None,
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def fingerprint(project: Project, plan: TargetPlan) -> str:
+    """A digest of everything that the resolution of a target depends on, beside the indexes themselves.
+
+    Equal fingerprints are the fast path of a second run; a different one only means that it is resolved again.
+    """
+    from mlpin.index.places import places
+
+    settings = project.settings
+    known = places(settings)
+    trees = {}
+    for line in plan.requirements:
+        if isinstance(line.source, PathSource):
+            trees[line.source.path] = _tree(Path(line.source.path) / line.source.subdirectory)
+    inputs = {
+        "format": 1,
+        "requirements": [_declared(line, plan) for line in plan.requirements],
+        "constraints": [_declared(line, plan) for line in (*project.manifest.constraints, *(settings.constraints or ()))],
+        "overrides": [_declared(line, plan) for line in settings.overrides or ()],
+        "requires-python": project.manifest.requires_python,
+        "target": [plan.target.name, plan.target.python, plan.target.platform.name, plan.target.platform.glibc],
+        "selection": [plan.extras, plan.groups],
+        "options": recorded_options(settings),
+        "packages": {name: str(value) for name, value in sorted((settings.exclude_newer_package or {}).items())},
+        "pins": {name: [str(pin) for pin in pins] for name, pins in sorted((settings.pins or {}).items())},
+        "metadata": [str(item) for item in settings.metadata or ()],
+        "indexes": [[place.url, place.name] for place in (*known.searched, *known.flat, *known.named.values())],
+        "trees": [trees[path] for path in sorted(trees)],
+    }
+    text = json.dumps(inputs, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _declared(line: Declared, plan: TargetPlan) -> list[Any]:
+    source = line.source
+    if isinstance(source, PathSource):
+        import os
+
+        # Relative, so that a checkout elsewhere has the same fingerprint.
+        shown = f"{os.path.relpath(source.path, plan.lock.parent)} {source.editable} {source.subdirectory}"
+    else:
+        shown = str(source) if source else ""
+    return [line.name, line.extras, line.specifier, line.marker, shown, line.hashes]
+
+
+def _tree(path: Path) -> str:
+    digest = hashlib.sha256()
+    for name in ("pyproject.toml", "setup.cfg", "PKG-INFO"):
+        try:
+            digest.update((path / name).read_bytes())
+        except OSError:
+            continue
+    return digest.hexdigest()

@@ -1,0 +1,239 @@
+"""A project as it is going to be locked: its manifest, the settings that hold, and its targets.
+
+The stage between reading files and resolving. It knows what the user chose; it asks no index.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlpin import host, manifest
+from mlpin.errors import InputError, UsageError
+from mlpin.lock import file as lock_file
+from mlpin.manifest.model import Context, Manifest
+from mlpin.requirement import Declared
+from mlpin.settings import Settings, TargetSettings, merged
+from mlpin.target import Target, parse_platform, python_minor
+
+LATEST_PYTHON = 14
+"""The newest minor version that is looked for when a project allows only newer Pythons than this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPlan:
+    """One lock to make."""
+
+    target: Target
+    lock: Path
+    requirements: tuple[Declared, ...]
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
+    detected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Everything that the user said, ready to be resolved."""
+
+    manifest: Manifest
+    settings: Settings
+    plans: tuple[TargetPlan, ...]
+    passed_over: tuple[str, ...]
+    """Other manifests in the directory, which were not read."""
+    all_targets: bool = True
+
+
+def load(
+    path: Path,
+    command_line: Settings,
+    environ: Mapping[str, str],
+    *,
+    context: Context,
+    target: str | None = None,
+    output: Path | None = None,
+) -> Project:
+    """The project at `path` (a directory or a manifest). Raises `InputError` and `UsageError`."""
+    from mlpin.settings_files import all_layers, with_index_credentials
+
+    passed_over: tuple[str, ...] = ()
+    if path.is_dir():
+        found = manifest.find(path)
+        passed_over = tuple(context.shown(other) for other in found.passed_over)
+        path = found.path
+    read = manifest.read(path, context)
+    own = [*_beside(path, context), *read.layers]
+    layers = all_layers(command_line, own, environ, directory=path.parent, context=context)
+    settings = with_index_credentials(merged(layers), environ)
+    plans = _plans(read, settings, path.parent, target, output, command_line)
+    return Project(read, settings, plans, passed_over, target is None)
+
+
+def _beside(path: Path, context: Context) -> Sequence[Settings]:
+    """The settings of an `mlpin.toml` that lies beside another manifest."""
+    other = path.parent / "mlpin.toml"
+    if path.name == "mlpin.toml" or not other.is_file():
+        return ()
+    return manifest.read(other, context).layers
+
+
+def _plans(
+    read: Manifest,
+    settings: Settings,
+    folder: Path,
+    only: str | None,
+    output: Path | None,
+    command_line: Settings,
+) -> tuple[TargetPlan, ...]:
+    described = dict(settings.targets or {})
+    if only is not None and only not in described:
+        names = [name for name, wanted in described.items() for name in _names(name, _pythons(wanted, settings))]
+        if only not in names:
+            known = ", ".join(sorted({*described, *names})) or "none is configured"
+            raise UsageError(f"there is no target `{only}`", hint=f"targets: {known}")
+    wanted = list(described.values()) or [TargetSettings()]
+    plans = []
+    for one in wanted:
+        pythons = _pythons(one, settings, command_line)
+        for name, python in zip(_names(one.name, pythons), pythons or (None,), strict=True):
+            if only is None or only in {one.name, name}:
+                plans.append(_plan(read, settings, one, name, python, folder, command_line))
+    if output is None:
+        return tuple(plans)
+    if len(plans) == 1 and output.suffix == ".toml":
+        _check_name(output)
+        return (replace(plans[0], lock=output),)
+    if output.suffix == ".toml":
+        raise UsageError(
+            f"-o names one file, but there are {len(plans)} targets", hint="give a directory, or choose one with --target"
+        )
+    return tuple(replace(plan, lock=output / plan.lock.name) for plan in plans)
+
+
+def _check_name(output: Path) -> None:
+    import re
+
+    if not re.fullmatch(r"pylock(\.[^.]+)?\.toml", output.name):
+        raise UsageError(
+            f"`{output.name}` is no name for a lock: installers look for pylock.toml or pylock.NAME.toml (PEP 751)",
+            hint=f"-o {output.with_name('pylock.' + output.stem.replace('.', '-') + '.toml')}",
+        )
+
+
+def _pythons(one: TargetSettings, settings: Settings, command_line: Settings | None = None) -> tuple[str, ...]:
+    if command_line is not None and command_line.python:
+        return command_line.python
+    return one.python or settings.python or ()
+
+
+def _names(base: str, pythons: Sequence[str]) -> list[str]:
+    if len(pythons) < 2:
+        return [base]
+    return ["-".join(part for part in (base, "py" + text.replace(".", "")) if part) for text in pythons]
+
+
+def _plan(
+    read: Manifest,
+    settings: Settings,
+    one: TargetSettings,
+    name: str,
+    python: str | None,
+    folder: Path,
+    command_line: Settings,
+) -> TargetPlan:
+    stem = name or (read.path.stem if read.kind == "script" else "")
+    lock = folder / lock_file.name_of(_lock_name(stem))
+    detected = []
+    platform = command_line.platform or one.platform or settings.platform
+    glibc = command_line.glibc or one.glibc or settings.glibc
+    before: Mapping[str, Any] = {}
+    if not one.name and (python is None or platform is None):
+        before = _detected_before(lock)
+    if python is None:
+        python = str(before.get("python", "")) if "python" in before.get("detected", ()) else ""
+        if not python or not _allowed(python, read.requires_python):
+            python = _detect_python(read)
+        detected.append("python")
+    if platform is None:
+        if "platform" in before.get("detected", ()):
+            platform, glibc = str(before["platform"]), glibc or str(before.get("glibc", "")) or None
+        else:
+            platform = host.platform()
+            glibc = glibc or (host.glibc() if platform.startswith("linux") else None)
+        detected.append("platform")
+    python_minor(python)
+    target = Target(name, python, parse_platform(platform, glibc), bool(detected))
+    extras = _chosen(one.extras if one.extras is not None else settings.extras, read.extras, "extra", read)
+    if settings.all_extras:
+        extras = tuple(sorted(read.extras))
+    groups = one.groups if one.groups is not None else settings.groups
+    defaults = settings.default_groups if settings.default_groups is not None else read.default_groups
+    chosen = _chosen((*(groups or ()), *defaults), read.groups, "group", read)
+    requirements = [*read.requirements]
+    for extra in extras:
+        requirements += read.extras[extra]
+    for group in chosen:
+        requirements += read.groups[group]
+    return TargetPlan(target, lock, tuple(dict.fromkeys(requirements)), extras, chosen, tuple(detected))
+
+
+def _lock_name(stem: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in stem.lower())
+
+
+def _chosen(
+    wanted: Sequence[str] | None, known: Mapping[str, tuple[Declared, ...]], what: str, read: Manifest
+) -> tuple[str, ...]:
+    from mlpin.requirement import normalise
+
+    chosen = tuple(dict.fromkeys(normalise(name) for name in wanted or ()))
+    for name in chosen:
+        if name not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise InputError(
+                f"there is no {what} `{name}`", where=read.path.name, hint=f"{what}s of this project: {names}"
+            )
+    return chosen
+
+
+def _detected_before(lock: Path) -> Mapping[str, Any]:
+    """The target of the unnamed lock that exists: detected once, then kept, so that machines agree."""
+    try:
+        old = lock_file.read(lock)
+    except InputError:
+        return {}
+    return old.target if old and old.created_by == "mlpin" else {}
+
+
+def _allowed(python: str, requires_python: str) -> bool:
+    if not requires_python:
+        return True
+    from mlpin.requirement import Origin
+    from mlpin.resolver.requirements import PythonRange, specifier
+    from mlpin.candidate import PYTHON, Candidate
+
+    pythons = Target("", python, parse_platform("linux-x86_64")).pythons
+    return PythonRange(specifier(requires_python), Origin("target")).admits(
+        Candidate(PYTHON, pythons[0], pythons=pythons)
+    )
+
+
+def _detect_python(read: Manifest) -> str:
+    """This interpreter's version if the project allows it, else the lowest that it allows."""
+    major, minor = host.python()
+    mine = f"{major}.{minor}"
+    if _allowed(mine, read.requires_python):
+        return mine
+    for other in range(6, LATEST_PYTHON + 6):
+        if _allowed(f"3.{other}", read.requires_python):
+            return f"3.{other}"
+    place = read.requires_python_origin.place if read.requires_python_origin else read.path.name
+    raise InputError(f"no Python 3 satisfies requires-python `{read.requires_python}`", where=place)
+
+
+def relative_to_here(path: Path, root: Path) -> str:
+    """`path` as messages show it."""
+    return Path(os.path.relpath(path, root)).as_posix()

@@ -1,0 +1,96 @@
+"""The result of `mlpin lock` as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from mlpin.errors import MlpinError
+from mlpin.outcome import Conflict, Edge, GaveUp, Resolution
+from mlpin.pipeline import LockResult, TargetResult
+
+
+def lock(result: LockResult, shown: Sequence[str]) -> str:
+    """The whole result; `outcome` is `locked`, `unchanged`, `conflict` or `gave-up`."""
+    targets = [_target(target, file) for target, file in zip(result.targets, shown, strict=True)]
+    outcomes = [target["outcome"] for target in targets]
+    worst = next((kind for kind in ("conflict", "gave-up", "locked") if kind in outcomes), "unchanged")
+    return _dumps(
+        {
+            "outcome": worst,
+            "manifest": result.project.manifest.path.name,
+            "passed_over": list(result.project.passed_over),
+            "targets": targets,
+            "notes": [{"message": note.message, "place": note.origin.place} for note in result.notes],
+            "local_only": list(result.local_only),
+            "requests": result.requests,
+            "seconds": round(result.seconds, 3),
+        }
+    )
+
+
+def error(problem: MlpinError) -> str:
+    """An error as JSON."""
+    return _dumps(
+        {
+            "outcome": "error",
+            "kind": problem.kind,
+            "message": problem.message,
+            "where": problem.where,
+            "notes": list(problem.notes),
+            "hint": problem.hint,
+        }
+    )
+
+
+def _target(target: TargetResult, file: str) -> dict[str, Any]:
+    plan, outcome = target.plan, target.outcome
+    found: dict[str, Any] = {
+        "target": plan.target.name,
+        "python": plan.target.python,
+        "platform": plan.target.platform.name,
+        "glibc": plan.target.platform.glibc or None,
+        "file": file,
+    }
+    if outcome is None:
+        return found | {"outcome": "unchanged", "count": target.packages}
+    if isinstance(outcome, Resolution):
+        pins = sorted((pin for key, pin in outcome.pins.items() if key.kind == "pypi" and not key.extra), key=lambda p: p.name)
+        return found | {
+            "outcome": "locked",
+            "count": target.packages,
+            "packages": [{"name": pin.name, "version": str(pin.version)} for pin in pins],
+            "changes": [
+                {"kind": one.kind, "name": one.name, "old": one.old or None, "new": one.new or None, "why": one.why}
+                for one in target.changes
+            ],
+            "notes": [{"package": package, "message": message} for package, message in target.notes],
+        }
+    if isinstance(outcome, GaveUp):
+        return found | {"outcome": "gave-up", "rounds": outcome.rounds, "clash": [_edge(edge) for edge in outcome.clash]}
+    assert isinstance(outcome, Conflict)
+    return found | {
+        "outcome": "conflict",
+        "clash": [_edge(edge) for edge in outcome.clash],
+        "unknown": list(outcome.unknown),
+        "rejections": [
+            {"name": one.name, "version": one.version, "kind": one.kind, "reason": one.reason, "remedy": one.remedy or None}
+            for one in outcome.rejections
+        ],
+    }
+
+
+def _edge(edge: Edge) -> dict[str, Any]:
+    origin = edge.requirement.origin
+    return {
+        "requirement": str(edge.requirement),
+        "parent": str(edge.parent) if edge.parent else None,
+        "file": origin.file or None,
+        "line": origin.line or None,
+        "text": origin.text or None,
+    }
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

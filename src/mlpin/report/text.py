@@ -1,0 +1,170 @@
+"""What a person reads: the summary of a lock, a conflict, an error. Functions return text and print nothing."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from mlpin.candidate import Candidate, Key, Rejection
+from mlpin.errors import MlpinError
+from mlpin.outcome import Conflict, Edge, GaveUp
+from mlpin.pipeline import LockResult, TargetResult
+from mlpin.requirement import Requirement
+from mlpin.resolver.requirements import PythonRange, SameVersion, Unusable
+
+WIDTH = 80
+_SHOWN = 12
+
+
+def _wrapped(text: str, first: str, rest: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def error(problem: MlpinError) -> str:
+    """An error as it is printed: what, where, what else is known, the way out."""
+    lines = _wrapped(str(problem), "error: ", "  ")
+    for note in problem.notes:
+        lines += _wrapped(note, "  note: ", "        ")
+    if problem.hint:
+        lines += _wrapped(problem.hint, "  hint: ", "        ")
+    return "\n".join(lines) + "\n"
+
+
+def summary(result: LockResult, shown: Sequence[str], *, verbose: bool = False) -> str:
+    """What was locked, what changed and why. `shown` are the lock files as messages name them."""
+    lines: list[str] = []
+    project = result.project
+    lines.append(f"Read {result.project.manifest.inputs[0].name if project.manifest.inputs else project.manifest.path.name}"
+                 + (f" (not read: {', '.join(project.passed_over)})" if project.passed_over else ""))
+    for note in result.notes:
+        lines += _wrapped(f"{note.origin.place}: {note.message}", "note: ", "  ")
+    for target, file in zip(result.targets, shown, strict=True):
+        lines += _target(target, file, verbose)
+    if result.local_only:
+        names = ", ".join(result.local_only[:6]) + (" …" if len(result.local_only) > 6 else "")
+        lines += _wrapped(
+            f"{len(result.local_only)} packages are locked from files of this machine ({names}): this lock installs here only. "
+            "The index or find-links that they come from is configured for pip or uv on this machine; "
+            "`extra-index-urls = []` and `find-links = []` in [tool.mlpin] leave such places out.",
+            "note: ",
+            "  ",
+        )
+    asked = f", {result.requests} requests" if result.requests else ""
+    lines.append(f"Done in {result.seconds:.2f} s{asked}")
+    return "\n".join(lines) + "\n"
+
+
+def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
+    plan = target.plan
+    name = f"{plan.target.name}: " if plan.target.name else ""
+    if target.outcome is None:
+        return [f"{name}{file} is up to date: {target.packages} packages for {plan.target}"]
+    lines = [f"{name}{target.packages} packages for {plan.target}"]
+    if plan.detected:
+        lines[-1] += f" ({' and '.join(plan.detected)} detected)"
+    for change in target.changes:
+        if change.kind == "added":
+            text = f"+ {change.name} {change.new}"
+        elif change.kind == "removed":
+            text = f"- {change.name} {change.old}"
+        else:
+            text = f"~ {change.name} {change.old} -> {change.new}"
+        lines += _wrapped(f"{text}  ({change.why})", "  ", "      ")
+    for package, note in target.notes:
+        lines += _wrapped(f"{package}: {note}", "  ! ", "    ")
+    if verbose and target.fresh and target.outcome is not None:
+        pins = getattr(target.outcome, "pins", {})
+        lines += [f"  {pin.name} {pin.version}" for key, pin in sorted(pins.items()) if key.kind == "pypi" and not key.extra]
+    done = "wrote" if target.fresh else "rewrote" if target.changes else "no package changed; rewrote"
+    lines.append(f"  {done} {file}")
+    return lines
+
+
+def conflict(target: TargetResult) -> str:
+    """A refusal: the requirements that clash, where each comes from, and versions that were not offered."""
+    found = target.outcome
+    name = f" for `{target.plan.target.name}`" if target.plan.target.name else ""
+    if isinstance(found, GaveUp):
+        lines = [f"gave up{name} after {found.rounds} steps: neither a solution nor a proof that there is none"]
+        lines += _edges(found.clash, {})
+        lines += _wrapped("pin one of the packages above more tightly, so that less has to be tried", "  hint: ", "        ")
+        return "\n".join(lines) + "\n"
+    assert isinstance(found, Conflict)
+    lines = [f"conflict{name}: these cannot be installed together on {target.plan.target}"]
+    lines += _edges(found.clash, found.chains)
+    for unknown in found.unknown:
+        lines += _wrapped(f"{unknown} is on none of the indexes; is the name right?", "  ! ", "    ")
+    lines += _not_offered(found)
+    lines.append("No lock was changed.")
+    return "\n".join(lines) + "\n"
+
+
+def _edges(clash: Sequence[Edge], chains: dict[Key, Edge] | object) -> list[str]:
+    known = chains if isinstance(chains, dict) else {}
+    groups: dict[tuple[str, str], list[Candidate]] = {}
+    lines: list[str] = []
+    for edge in clash:
+        if edge.parent is None:
+            line = f"  {_own_line(edge.requirement)}"
+            if line not in lines:
+                lines.append(line)
+        else:
+            groups.setdefault((str(edge.parent.key), _asks(edge.requirement)), []).append(edge.parent)
+    shown = 0
+    for (parent, asks), parents in groups.items():
+        if shown == _SHOWN:
+            lines.append(f"  … and {len(groups) - _SHOWN} more of this kind")
+            break
+        shown += 1
+        versions = sorted({candidate.version for candidate in parents})
+        which = str(versions[0]) if len(versions) == 1 else f"{versions[0]} to {versions[-1]}"
+        lines += _wrapped(f"{parent} {which} {asks}", "  ", "      ")
+        chain = _chain(parents[0].key, known)
+        if chain:
+            lines += _wrapped(chain, "      ", "      ")
+    return lines
+
+
+def _own_line(requirement: Requirement) -> str:
+    origin = requirement.origin
+    text = origin.text or str(requirement)
+    return f"{origin.place}  {text}"
+
+
+def _asks(requirement: Requirement) -> str:
+    if isinstance(requirement, Unusable):
+        return f"cannot be used: {requirement.reason}" + (f" ({requirement.remedy})" if requirement.remedy else "")
+    if isinstance(requirement, PythonRange):
+        return f"needs Python {requirement.specifier.text}"
+    if isinstance(requirement, SameVersion):
+        return f"needs {requirement}"
+    return f"needs {requirement}"
+
+
+def _chain(key: Key, chains: dict[Key, Edge]) -> str:
+    parts = []
+    at: Key | None = key
+    while at is not None and at in chains and len(parts) < 8:
+        edge = chains[at]
+        if edge.parent is None:
+            parts.append(_own_line(edge.requirement).strip())
+            at = None
+        else:
+            parts.append(f"{edge.parent.name} {edge.parent.version}")
+            at = edge.parent.key
+    return "asked for by " + ", by ".join(parts) if parts else ""
+
+
+def _not_offered(found: Conflict) -> list[str]:
+    """Versions that exist and were not offered, the reasons grouped."""
+    lines: list[str] = []
+    by_reason: dict[tuple[str, str], list[Rejection]] = {}
+    for rejection in found.rejections:
+        by_reason.setdefault((rejection.name, rejection.reason), []).append(rejection)
+    for (name, reason), group in list(by_reason.items())[:_SHOWN]:
+        which = group[0].version if len(group) == 1 else f"{group[-1].version} to {group[0].version} ({len(group)} versions)"
+        remedy = f"; what would help: {group[0].remedy}" if group[0].remedy else ""
+        lines += _wrapped(f"not offered: {name} {which}: {reason}{remedy}", "  ", "      ")
+    return lines

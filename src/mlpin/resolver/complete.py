@@ -1,0 +1,161 @@
+"""A complete search: what it refuses is impossible, what it finds is a solution.
+
+resolvelib's refusal is no proof: its backjumping can pass over solutions. This search is asked only then.
+It is plain backtracking that jumps back only to decisions that took part in a failure (conflict-directed
+backjumping, Prosser 1993), which loses no solution: each failure carries the set of keys that it rests on.
+It works within a budget of candidates tried, and says so when that is used up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from mlpin.candidate import Candidate, Key
+from mlpin.outcome import Edge
+from mlpin.requirement import Requirement
+from mlpin.resolver.provider import matches
+from mlpin.resolver.view import View
+
+BUDGET = 20_000
+"""Candidates tried before giving up."""
+_COUNTED = 32
+"""A key with more candidates than this counts as one with many."""
+
+
+@dataclass(slots=True)
+class _Frame:
+    """One decision: a key, what is left to try, and on which earlier decisions its failures rest."""
+
+    key: Key
+    rest: Iterator[Candidate]
+    blamed: set[Key]
+    added: list[Key] = field(default_factory=list)
+    """Keys that got a requirement from the candidate in place, to be taken back with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`pins` where a solution was found; else `clash`, unless the budget was used up (`gave_up`)."""
+
+    pins: dict[Key, Candidate] | None
+    clash: tuple[Edge, ...] = ()
+    gave_up: bool = False
+    tried: int = 0
+
+
+class Search:
+    """One complete search for `roots` over `view`."""
+
+    def __init__(self, view: View, roots: Sequence[Requirement], budget: int = BUDGET) -> None:
+        self._view = view
+        self._budget = budget
+        self._tried = 0
+        self._pins: dict[Key, Candidate] = {}
+        self._asked: dict[Key, list[Edge]] = {}
+        self._sizes: dict[tuple[Key, int], int] = {}
+        self._failures: dict[Key, list[Edge]] = {}
+        for requirement in roots:
+            self._asked.setdefault(requirement.key, []).append(Edge(requirement, None))
+
+    def run(self) -> Verdict:
+        """The verdict. Raises what the catalog raises."""
+        for key in self._asked:
+            if self._empty(key, ()):
+                return Verdict(None, tuple(self._asked[key]), tried=self._tried)
+        stack: list[_Frame] = []
+        while True:
+            key = self._next()
+            if key is None:
+                return Verdict(dict(self._pins), tried=self._tried)
+            frame = _Frame(key, self._matches(key, ()), self._parents(self._asked[key]))
+            stack.append(frame)
+            self._failures[key] = []
+            while not self._advance(frame):
+                if self._tried > self._budget:
+                    return Verdict(None, gave_up=True, tried=self._tried)
+                stack.pop()
+                blamed = frame.blamed
+                while stack and stack[-1].key not in blamed:
+                    self._take_back(stack.pop())
+                if not stack:
+                    edges = dict.fromkeys([*self._asked[frame.key], *self._failures[frame.key]])
+                    return Verdict(None, tuple(edges), tried=self._tried)
+                failed = frame.key
+                frame = stack[-1]
+                self._take_back(frame)
+                frame.blamed |= blamed - {frame.key}
+                self._failures[frame.key] += self._failures[failed][:20]
+
+    def _advance(self, frame: _Frame) -> bool:
+        """Put the next candidate in place that contradicts nothing yet; False where there is none."""
+        for candidate in frame.rest:
+            self._tried += 1
+            if self._tried > self._budget:
+                return False
+            self._pins[frame.key] = candidate
+            if self._place(frame, candidate):
+                return True
+            self._take_back(frame)
+        return False
+
+    def _place(self, frame: _Frame, candidate: Candidate) -> bool:
+        for requirement in self._view.requires(candidate):
+            key = requirement.key
+            edge = Edge(requirement, candidate)
+            pin = self._pins.get(key)
+            if pin is not None:
+                if not requirement.admits(pin):
+                    if key != frame.key:
+                        frame.blamed.add(key)
+                    self._failures[frame.key] += [edge, *self._asked.get(key, ())]
+                    return False
+            elif self._empty(key, (edge,)):
+                others = self._asked.get(key, [])
+                frame.blamed |= self._parents(others) - {frame.key}
+                self._failures[frame.key] += [edge, *others]
+                return False
+            self._asked.setdefault(key, []).append(edge)
+            frame.added.append(key)
+        return True
+
+    def _take_back(self, frame: _Frame) -> None:
+        for key in reversed(frame.added):
+            edges = self._asked[key]
+            edges.pop()
+            if not edges:
+                del self._asked[key]
+        frame.added.clear()
+        self._pins.pop(frame.key, None)
+
+    def _parents(self, edges: Sequence[Edge]) -> set[Key]:
+        return {edge.parent.key for edge in edges if edge.parent is not None}
+
+    def _matches(self, key: Key, more: Sequence[Edge]) -> Iterator[Candidate]:
+        asked = [edge.requirement for edge in (*self._asked.get(key, ()), *more)]
+        found = matches(self._view, key, asked, everything=True)
+        return found() if callable(found) else iter(found)
+
+    def _empty(self, key: Key, more: Sequence[Edge]) -> bool:
+        return next(self._matches(key, more), None) is None
+
+    def _next(self) -> Key | None:
+        """The undecided key with the fewest candidates; the order of asking settles ties."""
+        best: tuple[int, Key] | None = None
+        for key, edges in self._asked.items():
+            if key in self._pins:
+                continue
+            mark = (key, hash(tuple(id(edge.requirement) for edge in edges)))
+            size = self._sizes.get(mark)
+            if size is None:
+                size = 0
+                for _ in self._matches(key, ()):
+                    size += 1
+                    if size >= _COUNTED:
+                        break
+                self._sizes[mark] = size
+            if best is None or size < best[0]:
+                best = (size, key)
+                if size <= 1:
+                    break
+        return best[1] if best else None

@@ -1,0 +1,157 @@
+"""The five methods by which resolvelib asks about candidates and requirements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from resolvelib import AbstractProvider
+
+from mlpin.candidate import Candidate, Key
+from mlpin.errors import BadDistribution
+from mlpin.requirement import Requirement
+from mlpin.resolver.requirements import SameVersion, Sourced, Specified
+from mlpin.resolver.view import View
+
+Progress = Callable[[int, int], None]
+"""Told of (names decided, names known) from time to time."""
+
+
+class Provider(AbstractProvider[Requirement, Candidate, Key]):
+    """Answers from a view. One object serves one resolution."""
+
+    def __init__(self, view: View, roots: Sequence[Requirement], progress: Progress | None = None) -> None:
+        self.view = view
+        self._progress = progress
+        self._order: dict[str, int] = {}
+        for requirement in roots:
+            self._order.setdefault(requirement.key.name, len(self._order))
+
+    def identify(self, requirement_or_candidate: Requirement | Candidate) -> Key:
+        return requirement_or_candidate.key
+
+    def get_preference(
+        self,
+        identifier: Key,
+        resolutions: Mapping[Key, Candidate],
+        candidates: Mapping[Key, Iterator[Candidate]],  # noqa: ARG002
+        information: Mapping[Key, Iterator[Any]],
+        backtrack_causes: Sequence[Any],  # noqa: ARG002
+    ) -> tuple[bool, bool, int, str, str]:
+        """Facts of the target and sources first, then exact pins, then the user's own names in their order."""
+        fixed = pinned = False
+        for entry in information[identifier]:
+            requirement = entry.requirement
+            if isinstance(requirement, Specified):
+                pinned = pinned or requirement.specifier.exact
+            else:
+                fixed = True
+                break
+        return (
+            not fixed,
+            not pinned,
+            self._order.get(identifier.name, 1 << 30),
+            identifier.name,
+            identifier.extra,
+        )
+
+    def narrow_requirement_selection(
+        self,
+        identifiers: Iterable[Key],
+        resolutions: Mapping[Key, Candidate],
+        candidates: Mapping[Key, Iterator[Candidate]],  # noqa: ARG002
+        information: Mapping[Key, Iterator[Any]],  # noqa: ARG002
+        backtrack_causes: Sequence[Any],
+    ) -> Iterable[Key]:
+        """The names that took part in the last conflict, if any is undecided: a dead end shows sooner there."""
+        if self._progress:
+            self._progress(len(resolutions), len(resolutions) + 1)
+        if not backtrack_causes:
+            return identifiers
+        blamed = set()
+        for cause in backtrack_causes:
+            blamed.add(cause.requirement.key)
+            if cause.parent is not None:
+                blamed.add(cause.parent.key)
+        names = list(identifiers)
+        return [key for key in names if key in blamed] or names
+
+    def find_matches(
+        self,
+        identifier: Key,
+        requirements: Mapping[Key, Iterator[Requirement]],
+        incompatibilities: Mapping[Key, Iterator[Candidate]],
+    ) -> Iterable[Candidate] | Callable[[], Iterable[Candidate]]:
+        asked = list(requirements[identifier])
+        dropped = {id(candidate) for candidate in incompatibilities[identifier]}
+        if not dropped:
+            return matches(self.view, identifier, asked)
+        found = matches(self.view, identifier, asked)
+        if callable(found):
+            return lambda: (candidate for candidate in found() if id(candidate) not in dropped)
+        return [candidate for candidate in found if id(candidate) not in dropped]
+
+    def is_satisfied_by(self, requirement: Requirement, candidate: Candidate) -> bool:
+        return requirement.admits(candidate)
+
+    def get_dependencies(self, candidate: Candidate) -> Iterable[Requirement]:
+        return self.view.requires(candidate)
+
+
+def matches(
+    view: View, key: Key, asked: Sequence[Requirement], *, everything: bool = False
+) -> list[Candidate] | Callable[[], Iterator[Candidate]]:
+    """The candidates of `key` that satisfy all that is asked and the user's constraints, in the order to try them.
+
+    With `everything` pre-releases follow the final versions wherever the policy could come to admit them, so that
+    the answer only shrinks as requirements are added: what a proof of impossibility needs.
+    """
+    if key.kind != "pypi":
+        return [view.python] if key == view.python.key and all(one.admits(view.python) for one in asked) else []
+    restricting: Sequence[Requirement] = asked
+    if key.name in view.constraints:
+        restricting = [*asked, *view.constraints[key.name]]
+    for requirement in restricting:
+        if isinstance(requirement, SameVersion):
+            return _if_admitted(requirement.candidate, restricting)
+        if isinstance(requirement, Sourced):
+            try:
+                return _if_admitted(view.sourced(requirement), restricting)
+            except BadDistribution:
+                return []
+    ranges = {one.specifier.text: one.specifier for one in restricting if isinstance(one, Specified)}
+    specifiers = [one for text, one in ranges.items() if text]
+    exact = any(one.exact for one in specifiers)
+    mode = view.policy.prerelease
+    named = mode in {"explicit", "if-necessary-or-explicit"} and any(one.names_prerelease for one in specifiers)
+    always = mode == "allow" or named
+    fallback = mode in {"if-necessary", "if-necessary-or-explicit"} or (everything and mode == "explicit")
+
+    def admitted(candidate: Candidate) -> bool:
+        version = candidate.version
+        return all(one.contains(version) for one in specifiers) and (candidate.yanked is None or exact)
+
+    def search() -> Iterator[Candidate]:
+        first = view.preferred(key)
+        if first is not None and admitted(first) and (always or not first.version.is_prerelease):
+            yield first
+        else:
+            first = None
+        final = first is not None
+        later = []
+        for candidate in view.candidates(key):
+            if candidate is first or not admitted(candidate):
+                continue
+            if always or not candidate.version.is_prerelease:
+                final = True
+                yield candidate
+            elif fallback:
+                later.append(candidate)
+        if everything or not final:
+            yield from later
+
+    return search
+
+
+def _if_admitted(candidate: Candidate, asked: Sequence[Requirement]) -> list[Candidate]:
+    return [candidate] if all(one.admits(candidate) for one in asked) else []

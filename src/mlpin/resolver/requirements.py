@@ -1,0 +1,136 @@
+"""The kinds of requirement that the resolver sees for distributions; each can tell whether it admits a candidate."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from mlpin.candidate import PYTHON, Candidate, Key
+from mlpin.requirement import Origin, Source
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+
+class Specifier:
+    """A PEP 440 specifier set that remembers what it said of each version."""
+
+    __slots__ = ("_known", "_set", "exact", "names_prerelease", "text")
+
+    def __init__(self, text: str) -> None:
+        from packaging.specifiers import SpecifierSet
+
+        self.text = text
+        self._set = SpecifierSet(text)
+        self._known: dict[int, bool] = {}
+        self.names_prerelease = bool(self._set.prereleases)
+        self.exact = any(
+            part.operator == "===" or (part.operator == "==" and not part.version.endswith(".*")) for part in self._set
+        )
+        """Whether it names one version outright, which admits a yanked one (PEP 592)."""
+
+    def contains(self, version: Version) -> bool:
+        """Whether the version is in the set; pre-releases are judged by their place alone."""
+        known = self._known.get(id(version))
+        if known is None:
+            # Versions are interned (`index.names.version`), so their identity is stable.
+            known = self._known[id(version)] = self._set.contains(version, prereleases=True)
+        return known
+
+
+@lru_cache(maxsize=None)
+def specifier(text: str) -> Specifier:
+    """The specifier set that `text` is; one object per text."""
+    return Specifier(text)
+
+
+class Specified:
+    """A name and a range of versions, from a manifest's line or a candidate's metadata."""
+
+    __slots__ = ("key", "origin", "specifier", "text")
+
+    def __init__(self, key: Key, text: Specifier, origin: Origin) -> None:
+        self.key = key
+        self.specifier = text
+        self.origin = origin
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Whether the candidate's version is in the range."""
+        return not self.specifier.text or self.specifier.contains(candidate.version)
+
+    def __str__(self) -> str:
+        return f"{self.key}{self.specifier.text}"
+
+
+class SameVersion:
+    """What an extra asks of its distribution: to be the very candidate that it belongs to."""
+
+    __slots__ = ("candidate", "key", "origin")
+
+    def __init__(self, candidate: Candidate, origin: Origin) -> None:
+        self.key = candidate.key
+        self.candidate = candidate
+        self.origin = origin
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Whether it is that candidate."""
+        return candidate is self.candidate
+
+    def __str__(self) -> str:
+        return f"{self.key}=={self.candidate.version}"
+
+
+class Sourced:
+    """A name that may come only from one URL, repository or path."""
+
+    __slots__ = ("key", "origin", "source")
+
+    def __init__(self, key: Key, source: Source, origin: Origin) -> None:
+        self.key = key
+        self.source = source
+        self.origin = origin
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Whether the candidate was made from that source."""
+        base = candidate.base or candidate
+        return base.source == self.source
+
+    def __str__(self) -> str:
+        return f"{self.key} @ {getattr(self.source, 'url', '') or getattr(self.source, 'path', '')}"
+
+
+class PythonRange:
+    """Requires-Python. A target that stands for every patch release is admitted if one of them is in the range."""
+
+    __slots__ = ("key", "origin", "specifier")
+
+    def __init__(self, text: Specifier, origin: Origin) -> None:
+        self.key = PYTHON
+        self.specifier = text
+        self.origin = origin
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Whether a Python of the target is in the range."""
+        return any(self.specifier.contains(version) for version in candidate.pythons)
+
+    def __str__(self) -> str:
+        return f"python{self.specifier.text}"
+
+
+class Unusable:
+    """What nothing can satisfy: stands for a candidate whose metadata cannot be had, with the reason."""
+
+    __slots__ = ("key", "origin", "reason", "remedy")
+
+    def __init__(self, candidate: Candidate, reason: str, origin: Origin, remedy: str = "") -> None:
+        self.key = Key("none", f"{candidate.key} {candidate.version}")
+        self.reason = reason
+        self.remedy = remedy
+        self.origin = origin
+
+    def admits(self, candidate: Candidate) -> bool:  # noqa: ARG002
+        """Nothing."""
+        return False
+
+    def __str__(self) -> str:
+        return self.reason

@@ -1,0 +1,123 @@
+"""Solve the roots of one target: resolvelib first, a complete search before any refusal.
+
+A pure function of (roots, view): the same catalog gives the same outcome, whatever arrived first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from resolvelib import BaseReporter
+from resolvelib.resolvers import Resolution as Search
+from resolvelib.resolvers import ResolutionImpossible, ResolutionTooDeep
+
+from mlpin.candidate import Candidate, Key, Rejection
+from mlpin.outcome import Conflict, Edge, GaveUp, Outcome, Resolution
+from mlpin.requirement import Requirement
+from mlpin.resolver import complete
+from mlpin.resolver.provider import Progress, Provider
+from mlpin.resolver.requirements import Specified
+from mlpin.resolver.view import View
+
+ROUNDS = 5_000
+"""Rounds of resolvelib. It also decides when optimistic backjumping stops, so it is part of the input."""
+
+
+class _Reporter(BaseReporter[Requirement, Candidate, Key]):
+    """Passes requirements on as guesses as soon as they are known."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self.rounds = 0
+
+    def starting_round(self, index: int) -> None:
+        self.rounds = index + 1
+
+    def adding_requirement(self, requirement: Requirement, parent: Candidate | None) -> None:
+        self._view.foresee((requirement,))
+
+
+def solve(view: View, roots: Sequence[Requirement], progress: Progress | None = None) -> Outcome:
+    """The outcome for `roots` on the view's target. Raises what the catalog raises (an index that fails)."""
+    view.foresee(roots)
+    reporter = _Reporter(view)
+    search: Search[Requirement, Candidate, Key] = Search(Provider(view, roots, progress), reporter)
+    causes: Sequence[Any] = ()
+    try:
+        search.resolve(list(roots), max_rounds=ROUNDS)
+        return resolution(view, roots, search.state.mapping, reporter.rounds)
+    except ResolutionImpossible as error:
+        causes = error.causes
+    except ResolutionTooDeep:
+        pass
+    verdict = complete.Search(view, roots).run()
+    if verdict.pins is not None:
+        return resolution(view, roots, verdict.pins, reporter.rounds + verdict.tried)
+    clash = tuple(Edge(cause.requirement, cause.parent) for cause in causes) or verdict.clash
+    if verdict.gave_up:
+        return GaveUp(reporter.rounds + verdict.tried, clash)
+    return _conflict(view, roots, verdict.clash)
+
+
+def resolution(view: View, roots: Sequence[Requirement], pins: Mapping[Key, Candidate], rounds: int) -> Resolution:
+    """What the roots reach among `pins`: resolvelib may leave pins that nothing asks for any more."""
+    edges: dict[Key, list[Edge]] = {}
+    queue: deque[Edge] = deque(Edge(requirement, None) for requirement in roots)
+    reached: dict[Key, Candidate] = {}
+    while queue:
+        edge = queue.popleft()
+        key = edge.requirement.key
+        edges.setdefault(key, []).append(edge)
+        if key not in reached:
+            candidate = reached[key] = pins[key]
+            queue.extend(Edge(requirement, candidate) for requirement in view.requires(candidate))
+    return Resolution(reached, edges, rounds)
+
+
+def _conflict(view: View, roots: Sequence[Requirement], clash: Sequence[Edge]) -> Conflict:
+    names = list(dict.fromkeys(edge.requirement.key.name for edge in clash if edge.requirement.key.kind == "pypi"))
+    unknown = [name for name in names if not _sourced(clash, name) and not view.listing(name).found]
+    rejections: list[Rejection] = []
+    for name in names:
+        if name not in unknown and not _sourced(clash, name):
+            rejections += view.rejections(name)
+    return Conflict(
+        tuple(clash),
+        _chains(view, roots, clash),
+        tuple(requirement for requirement in roots if requirement.key.name in {*names}),
+        tuple(rejections),
+        tuple(unknown),
+    )
+
+
+def _sourced(clash: Sequence[Edge], name: str) -> bool:
+    return any(edge.requirement.key.name == name and not isinstance(edge.requirement, Specified) for edge in clash)
+
+
+def _chains(view: View, roots: Sequence[Requirement], clash: Sequence[Edge]) -> dict[Key, Edge]:
+    """For each parent in the clash, the edge by which it could come in, nearest to the roots first."""
+    wanted = {edge.parent.key for edge in clash if edge.parent is not None}
+    chains: dict[Key, Edge] = {}
+    queue: deque[Edge] = deque(Edge(requirement, None) for requirement in roots)
+    tried = 0
+    while queue and not wanted <= chains.keys() and tried < 2_000:
+        edge = queue.popleft()
+        key = edge.requirement.key
+        if key in chains or key.kind != "pypi":
+            continue
+        chains[key] = edge
+        tried += 1
+        for candidate in _some(view, edge.requirement):
+            queue.extend(Edge(requirement, candidate) for requirement in view.requires(candidate))
+    return chains
+
+
+def _some(view: View, requirement: Requirement) -> list[Candidate]:
+    """The first candidate that a requirement admits, if its metadata is at hand."""
+    from mlpin.resolver.provider import matches
+
+    found = matches(view, requirement.key, [requirement])
+    first = next(iter(found() if callable(found) else found), None)
+    return [first] if first is not None else []

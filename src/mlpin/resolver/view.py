@@ -1,0 +1,484 @@
+"""What one target sees of the catalog: usable candidates in order, and what each requires there.
+
+The catalog knows raw pages and metadata; the view applies the target's Python, tags and markers and the
+user's choices (cutoff, pre-releases, hashes, wheels or source archives, overrides). The search above it sees
+no marker, no extra and no tag. Every version that is not offered is a `Rejection` with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from mlpin.candidate import (
+    PYTHON,
+    Artifact,
+    Candidate,
+    Dependency,
+    Key,
+    Listing,
+    Metadata,
+    Rejection,
+    distribution,
+)
+from mlpin.errors import BadDistribution, InputError
+from mlpin.index.names import version as parsed
+from mlpin.requirement import Declared, IndexSource, Origin, Requirement, Source
+from mlpin.resolver import unfit
+from mlpin.resolver.requirements import PythonRange, SameVersion, Sourced, Specified, Unusable, specifier
+from mlpin.settings import IndexPin
+
+if TYPE_CHECKING:
+    from mlpin.target import Target
+
+FROM_METADATA = Origin("candidate")
+"""The origin of what a candidate requires; which one it is stands on the edge."""
+
+NEAR_RELEASES = 5
+"""How many releases an older wheel may be behind a newer source archive and still go before it…"""
+NEAR_DAYS = 365
+"""… and how many days, where the index says when files were uploaded."""
+
+
+class Catalog(Protocol):
+    """What the view asks of `index.catalog`."""
+
+    def listing(self, name: str, pinned: str = "") -> Listing: ...
+
+    def metadata(self, name: str, version: str, artifact: Artifact) -> Metadata: ...
+
+    def foresee(self, guess: Callable[[], None]) -> None: ...
+
+
+class Sources(Protocol):
+    """What the view asks of `mlpin.sources`: distributions that are not on an index."""
+
+    def fetch(self, source: Source, hashes: tuple[str, ...], origin: Origin) -> tuple[Metadata, Artifact | None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The user's choices that decide which candidates are offered, and in which order."""
+
+    prerelease: str = "if-necessary-or-explicit"
+    resolution: str = "highest"
+    only_binary: frozenset[str] = frozenset()
+    no_binary: frozenset[str] = frozenset()
+    cutoff: str = ""
+    """RFC 3339 in UTC: files uploaded then or later do not exist."""
+    cutoffs: Mapping[str, str] = field(default_factory=dict)
+    """The same by package; empty text: none for this package."""
+    pins: Mapping[str, tuple[IndexPin, ...]] = field(default_factory=dict)
+    hashes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    constraints: tuple[Declared, ...] = ()
+    overrides: Mapping[str, tuple[Declared, ...]] = field(default_factory=dict)
+    exclude: frozenset[str] = frozenset()
+    preferred: Mapping[str, str] = field(default_factory=dict)
+    """Versions to take where they are admitted: those of the old lock or of an earlier target."""
+    selected_extras: frozenset[str] = frozenset()
+    selected_groups: frozenset[str] = frozenset()
+
+    def binary_only(self, name: str) -> bool:
+        return name in self.only_binary or (":all:" in self.only_binary and name not in self.no_binary)
+
+    def source_only(self, name: str) -> bool:
+        return name in self.no_binary or (":all:" in self.no_binary and name not in self.only_binary)
+
+
+class View:
+    """Candidates and their requirements for one target."""
+
+    def __init__(self, target: Target, catalog: Catalog, policy: Policy, sources: Sources | None = None) -> None:
+        self.target = target
+        self.policy = policy
+        self._catalog = catalog
+        self._sources = sources
+        self._holds: dict[tuple[str, str], bool] = {}
+        self._python_fits: dict[str, bool] = {}
+        self._built: dict[tuple[str, str], Candidate | Rejection] = {}
+        self._orders: dict[str, _Remembered] = {}
+        self._extras: dict[tuple[int, str], Candidate] = {}
+        self._required: dict[int, tuple[Requirement, ...]] = {}
+        self._sourced: dict[tuple[str, Source], Candidate] = {}
+        self._foreseen: set[tuple[Key, str]] = set()
+        self.python = Candidate(PYTHON, parsed(target.markers["python_full_version"]), pythons=target.pythons)
+        self.constraints: dict[str, list[Requirement]] = {}
+        """By name, what a constraint says of it on this target."""
+        for declared in policy.constraints:
+            if self.holds(declared.marker):
+                self.constraints.setdefault(declared.name, []).extend(
+                    self._declared(declared, extras=(), overridden=False)
+                )
+        self.direct: set[str] = set()
+        """The names that the user's own lines ask for."""
+
+    # -- requirements
+
+    def holds(self, marker: str, extra: str = "") -> bool:
+        """Whether a marker holds on the target, with `extra` as its extra."""
+        if not marker:
+            return True
+        known = self._holds.get((marker, extra))
+        if known is None:
+            from packaging.markers import Marker, UndefinedEnvironmentName
+
+            try:
+                known = Marker(marker).evaluate({**self.target.markers, "extra": extra})
+            except UndefinedEnvironmentName:
+                known = False
+            self._holds[marker, extra] = known
+        return known
+
+    def roots(self, declared: Iterable[Declared]) -> list[Requirement]:
+        """The requirements that the user's lines make on this target, in their order."""
+        found: list[Requirement] = []
+        for line in declared:
+            if self.holds(line.marker) and line.name not in self.policy.exclude:
+                self.direct.add(line.name)
+                found += self._declared(line, extras=line.extras, overridden=line.name in self.policy.overrides)
+        return found
+
+    def python_range(self, text: str, origin: Origin) -> Requirement:
+        """The requirement that a Requires-Python makes."""
+        return PythonRange(specifier(text), origin)
+
+    def _declared(self, line: Declared, *, extras: Sequence[str], overridden: bool) -> list[Requirement]:
+        if overridden:
+            return [
+                requirement
+                for other in self.policy.overrides[line.name]
+                if self.holds(other.marker)
+                for requirement in self._declared(other, extras=other.extras or extras, overridden=False)
+            ]
+        made: list[Requirement] = []
+        text = specifier(line.specifier)
+        for key in (distribution(line.name), *(distribution(line.name, extra) for extra in extras)):
+            if line.source is not None and not isinstance(line.source, IndexSource):
+                made.append(Sourced(key, line.source, line.origin))
+            if line.specifier or not made or made[-1].key != key:
+                made.append(Specified(key, text, line.origin))
+        return made
+
+    def requires(self, candidate: Candidate) -> Iterable[Requirement]:
+        """What the candidate requires on this target, in the order of its metadata.
+
+        A candidate whose metadata cannot be had requires what nothing satisfies (`Unusable`).
+        """
+        known = self._required.get(id(candidate))
+        if known is not None:
+            return known
+        return self._requirements_of(candidate)
+
+    def _requirements_of(self, candidate: Candidate) -> Iterator[Requirement]:
+        base = candidate.base or candidate
+        origin = FROM_METADATA
+        made: list[Requirement] = []
+        if candidate.base is not None:
+            # First, and before any metadata is read: most candidates of an extra fall here.
+            made.append(SameVersion(base, origin))
+            yield made[0]
+        try:
+            found = self.metadata(base)
+        except BadDistribution as error:
+            made.append(Unusable(candidate, error.message, origin, error.hint or ""))
+            yield made[-1]
+            return
+        if candidate.base is None and found.requires_python and not self._fits_python(found.requires_python):
+            made.append(self.python_range(found.requires_python, origin))
+        for dependency in found.dependencies:
+            if self._applies(dependency, candidate.key.extra):
+                made += self._dependency(dependency, origin, base)
+        self._required[id(candidate)] = tuple(made)
+        yield from made[1 if candidate.base is not None else 0 :]
+
+    def _applies(self, dependency: Dependency, extra: str) -> bool:
+        if dependency.mentions_extra:
+            return self.holds(dependency.marker, extra) and (not extra or not self.holds(dependency.marker, ""))
+        return dependency.extra == extra and self.holds(dependency.marker, extra)
+
+    def _dependency(self, dependency: Dependency, origin: Origin, parent: Candidate) -> list[Requirement]:
+        name = dependency.name
+        if name in self.policy.exclude:
+            return []
+        if name == parent.name and not dependency.url:
+            # `project[all]` refers to its own extras: the same version of itself.
+            return [
+                Specified(distribution(name, extra), specifier(f"=={parent.version}" if not parent.source else ""), origin)
+                for extra in dependency.extras
+            ]
+        source: Source | None = None
+        if dependency.url:
+            from mlpin.manifest.links import link
+
+            source = link(dependency.url, bases=()).source
+        line = Declared(name, origin, dependency.extras, dependency.specifier, source=source)
+        return self._declared(line, extras=dependency.extras, overridden=name in self.policy.overrides)
+
+    def metadata(self, candidate: Candidate) -> Metadata:
+        """The metadata of a distribution's candidate. Raises `BadDistribution`."""
+        if candidate.source is not None:
+            assert self._sources is not None
+            return self._sources.fetch(candidate.source, (), Origin("candidate"))[0]
+        file = candidate.wheels[0] if candidate.wheels else candidate.sdist
+        assert file is not None
+        return self._catalog.metadata(candidate.name, str(candidate.version), file)
+
+    # -- candidates
+
+    def candidates(self, key: Key) -> Iterable[Candidate]:
+        """The usable candidates of a distribution or one of its extras, in the order to try them."""
+        order = self._orders.get(key.name)
+        if order is None:
+            order = self._orders[key.name] = _Remembered(self._ordered(key.name))
+        if not key.extra:
+            return order
+        return (self._with_extra(candidate, key) for candidate in order)
+
+    def sourced(self, requirement: Sourced) -> Candidate:
+        """The one candidate of a requirement on a URL, repository or path. Raises `BadDistribution` and others."""
+        key = requirement.key
+        base = self._sourced.get((key.name, requirement.source))
+        if base is None:
+            assert self._sources is not None
+            metadata, artifact = self._sources.fetch(
+                requirement.source, tuple(self.policy.hashes.get(key.name, ())), requirement.origin
+            )
+            if metadata.name != key.name:
+                raise InputError(
+                    f"`{key.name}` is asked for, but what is there is `{metadata.name}`", where=requirement.origin.place
+                )
+            wheels = (artifact,) if artifact and artifact.is_wheel else ()
+            if artifact and artifact.is_wheel and self.target.rank(artifact.tags) is None:
+                raise InputError(
+                    f"`{artifact.filename}` does not fit the target ({self.target})",
+                    where=requirement.origin.place,
+                    hint="give the line a marker, or choose another file",
+                )
+            sdist = artifact if artifact and not artifact.is_wheel else None
+            base = Candidate(
+                distribution(key.name), parsed(metadata.version or "0"), wheels, sdist, source=requirement.source
+            )
+            self._sourced[key.name, requirement.source] = base
+        return self._with_extra(base, key) if key.extra else base
+
+    def _with_extra(self, base: Candidate, key: Key) -> Candidate:
+        known = self._extras.get((id(base), key.extra))
+        if known is None:
+            known = Candidate(key, base.version, base.wheels, base.sdist, base.index, base.yanked, base, base.source)
+            self._extras[id(base), key.extra] = known
+        return known
+
+    def preferred(self, key: Key) -> Candidate | None:
+        """The candidate that the old lock or an earlier target has, if it is still offered."""
+        text = self.policy.preferred.get(key.name)
+        if text is None:
+            return None
+        listing = self.listing(key.name)
+        if text not in listing.versions:
+            return None
+        found = self._candidate(listing, text)
+        if isinstance(found, Rejection):
+            return None
+        return self._with_extra(found, key) if key.extra else found
+
+    def listing(self, name: str) -> Listing:
+        """The listing of a project from where it may come from on this target."""
+        pinned = ""
+        for pin in self.policy.pins.get(name, ()):
+            selected = (not pin.extra or pin.extra in self.policy.selected_extras) and (
+                not pin.group or pin.group in self.policy.selected_groups
+            )
+            if selected and self.holds(pin.marker):
+                pinned = pin.index
+                break
+        return self._catalog.listing(name, pinned)
+
+    def lowest_first(self, name: str) -> bool:
+        """Whether this name's oldest version is wanted."""
+        return self.policy.resolution == "lowest" or (
+            self.policy.resolution == "lowest-direct" and name in self.direct
+        )
+
+    def _ordered(self, name: str) -> Iterator[Candidate]:
+        listing = self.listing(name)
+        usable = (
+            found for text in listing.versions if isinstance(found := self._candidate(listing, text), Candidate)
+        )
+        if self.lowest_first(name):
+            yield from reversed(list(usable))
+            return
+        # A release with a platform wheel goes before newer source archives that it is not far behind.
+        waiting: list[Candidate] = []
+        passed = 0
+        for candidate in usable:
+            if not candidate.wheels:
+                waiting.append(candidate)
+                if len(waiting) > NEAR_RELEASES:
+                    yield waiting.pop(0)
+                continue
+            if waiting:
+                passed += 1
+                if passed + len(waiting) > NEAR_RELEASES or not _near(candidate, waiting[0]):
+                    yield from waiting
+                    waiting, passed = [], 0
+            yield candidate
+        yield from waiting
+
+    def _candidate(self, listing: Listing, text: str) -> Candidate | Rejection:
+        found = self._built.get((listing.name, text))
+        if found is None:
+            found = self._built[listing.name, text] = self._build(listing, text)
+        return found
+
+    def _build(self, listing: Listing, text: str) -> Candidate | Rejection:
+        name, policy = listing.name, self.policy
+        files: Sequence[Artifact] = listing.versions[text]
+        everything = files
+
+        def rejected(kind: str, reason: str, remedy: str = "") -> Rejection:
+            return Rejection(name, text, kind, reason, remedy)  # type: ignore[arg-type]
+
+        cutoff = policy.cutoffs.get(name, policy.cutoff)
+        if cutoff:
+            files = [file for file in files if unfit.uploaded(file, listing.index_of(text)) < cutoff]
+            if not files:
+                return rejected("cutoff", f"uploaded after {cutoff}", "a later exclude-newer")
+        if hashes := policy.hashes.get(name):
+            files = [file for file in files if any(f"{kind}:{value}" in hashes for kind, value in file.hashes)]
+            if not files:
+                return rejected("hash", "none of its files has a hash that the manifest allows")
+        fitting = [file for file in files if not file.requires_python or self._fits_python(file.requires_python)]
+        if not fitting:
+            return rejected("python", f"needs Python {files[0].requires_python}", f"a target with Python {files[0].requires_python}")
+        files = fitting
+        in_force = [file for file in files if file.yanked is None]
+        yanked = None if in_force else files[0].yanked
+        files = in_force or files
+        ranked = []
+        sdists = []
+        for file in files:
+            if not file.is_wheel:
+                sdists.append(file)
+            elif (rank := self.target.rank(file.tags)) is not None:
+                ranked.append((rank, _build_number(file.build), file))
+        ranked.sort(key=lambda entry: (entry[0], entry[1], entry[2].filename))
+        wheels = tuple(file for _, _, file in ranked)
+        notes: tuple[str, ...] = ()
+        if policy.source_only(name):
+            if not sdists:
+                return rejected("binary-policy", "has no source archive, and no-binary asks for one", "no-binary without it")
+            wheels = ()
+        elif policy.binary_only(name):
+            sdists = []
+        sdist = None if wheels else _best_sdist(sdists)
+        if not wheels and sdist is None:
+            if not any(file.is_wheel for file in files):
+                if policy.binary_only(name) and everything:
+                    return rejected("binary-policy", "has no wheel, and only-binary asks for one", "only-binary without it")
+                return rejected("files", "has no file that can be installed")
+            reason, remedy = unfit.tags(files, self.target)
+            return rejected("tags", reason, remedy)
+        if sdist is not None and not policy.source_only(name):
+            others = [file for file in files if file.is_wheel]
+            if others:
+                reason, remedy = unfit.tags(others, self.target)
+                notes = (f"{reason}; its source archive is locked and must be built on the target", remedy)
+            else:
+                notes = ("it is published as a source archive only, which must be built on the target", "")
+        return Candidate(distribution(name), parsed(text), wheels, sdist, listing.index_of(text), yanked, notes=notes)
+
+    def _fits_python(self, text: str) -> bool:
+        known = self._python_fits.get(text)
+        if known is None:
+            try:
+                known = PythonRange(specifier(text), Origin("target")).admits(self.python)
+            except ValueError:
+                known = True  # pip passes over what it cannot read, too
+            self._python_fits[text] = known
+        return known
+
+    def rejections(self, name: str) -> list[Rejection]:
+        """Every version of the project that exists and is not offered, newest first."""
+        listing = self.listing(name)
+        return [found for text in listing.versions if isinstance(found := self._candidate(listing, text), Rejection)]
+
+    # -- guesses
+
+    def foresee(self, requirements: Iterable[Requirement]) -> None:
+        """Let the catalog fetch what these requirements will probably need. Never blocks, decides nothing."""
+        for requirement in requirements:
+            if isinstance(requirement, Specified):
+                mark = (requirement.key, requirement.specifier.text)
+                if mark not in self._foreseen:
+                    self._foreseen.add(mark)
+                    self._catalog.foresee(lambda wanted=requirement: self._guess(wanted))  # type: ignore[misc]
+
+    def _guess(self, wanted: Specified) -> None:
+        preferred = self.preferred(wanted.key)
+        if preferred is not None and wanted.admits(preferred):
+            best: Candidate | None = preferred
+        else:
+            best = next(
+                (
+                    candidate
+                    for candidate in self.candidates(wanted.key)
+                    if wanted.admits(candidate)
+                    and candidate.yanked is None
+                    and (not candidate.version.is_prerelease or wanted.specifier.names_prerelease)
+                ),
+                None,
+            )
+        if best is not None:
+            self.foresee(list(self.requires(best)))
+
+
+class _Remembered:
+    """An iterator that can be read again from the start, by several readers and threads."""
+
+    __slots__ = ("_found", "_lock", "_rest")
+
+    def __init__(self, rest: Iterator[Candidate]) -> None:
+        import threading
+
+        self._found: list[Candidate] = []
+        self._rest: Iterator[Candidate] | None = rest
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[Candidate]:
+        at = 0
+        while True:
+            if at < len(self._found):
+                yield self._found[at]
+                at += 1
+                continue
+            if self._rest is None:
+                return
+            with self._lock:
+                if at < len(self._found):
+                    continue
+                if self._rest is None:
+                    return
+                try:
+                    self._found.append(next(self._rest))
+                except StopIteration:
+                    self._rest = None
+
+
+def _near(candidate: Candidate, newer: Candidate) -> bool:
+    """Whether a release with wheels is recent enough to go before a newer source archive."""
+    if candidate.version.is_prerelease or all(file.tags.endswith("-any") for file in candidate.wheels):
+        return False
+    mine = candidate.wheels[0].upload_time
+    theirs = newer.sdist.upload_time if newer.sdist else ""
+    return not (mine and theirs) or unfit.days_between(mine, theirs) <= NEAR_DAYS
+
+
+def _build_number(build: str) -> tuple[int, str]:
+    """For sorting wheels of one rank: the highest build tag first (PEP 427)."""
+    digits = len(build) - len(build.lstrip("0123456789"))
+    return (-int(build[:digits] or 0), build[digits:])
+
+
+def _best_sdist(files: Sequence[Artifact]) -> Artifact | None:
+    return min(files, key=lambda file: (not file.filename.endswith(".tar.gz"), file.filename), default=None)
