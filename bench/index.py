@@ -49,6 +49,7 @@ FILE_CACHE = "max-age=365000000, immutable, public"
 TAIL = 128 * 1024
 BLOCK = 32 * 1024
 MEBIBYTE = 1 << 20
+ATTEMPTS = 3
 T = TypeVar("T")
 
 
@@ -172,7 +173,7 @@ class Page:
             self.rendered.clear()
 
     def body(self, form: str) -> tuple[bytes, str]:
-        """The bytes of the page and their ETag, as ``json``, ``html`` or ``legacy``, ``.gz`` appended or not."""
+        """The page's bytes and their ETag, as ``json``, ``html`` or ``legacy``, with ``.gz`` or not."""
         if form not in self.rendered:
             if form.endswith(".gz"):
                 body = gzip.compress(self.body(form.removesuffix(".gz"))[0], 6, mtime=0)
@@ -258,17 +259,17 @@ class Upstream:
     def get(self, url: str, headers: Mapping[str, str]) -> tuple[bytes, Mapping[str, str], str] | None:
         """Body, headers and final URL of an answer; None for a 404 or 410; other failures are raised."""
         request = urllib.request.Request(url, headers={"Accept-Encoding": "identity", **headers})
-        for attempt in range(3):
+        for attempt in range(ATTEMPTS):
             try:
                 with self._opener.open(request, timeout=120) as answer:
                     return answer.read(), answer.headers, answer.url
             except urllib.error.HTTPError as error:
                 if error.code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
                     return None
-                if error.code < HTTPStatus.INTERNAL_SERVER_ERROR or attempt == 2:
+                if error.code < HTTPStatus.INTERNAL_SERVER_ERROR or attempt == ATTEMPTS - 1:
                     raise
             except OSError:
-                if attempt == 2:
+                if attempt == ATTEMPTS - 1:
                     raise
         return None
 
@@ -519,7 +520,7 @@ class Index:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def stats(self) -> dict[str, int]:
-        """Requests answered since the last reset, by kind, with their ``total`` and the body ``bytes`` sent."""
+        """Requests answered since the last reset by kind, their ``total``, the body ``bytes`` sent."""
         return dict(sorted(self._counts.items()))
 
     def reset(self) -> None:
@@ -674,7 +675,7 @@ class Index:
                 await writer.drain()
                 if request.headers.get("connection", "").lower() == "close":
                     break
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
             pass
         finally:
             writer.close()

@@ -26,6 +26,7 @@ import urllib.request
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 from index import default_store, upstream_url
 
@@ -150,6 +151,8 @@ def _pip_compile(tool: Tool, project: Project, place: Place, url: str) -> Comman
     output = place.out / "requirements.txt"
     argv = ["--no-config", "--no-header", "--no-annotate", "--strip-extras", "--allow-unsafe", "--quiet"]
     argv += ["--generate-hashes", "--index-url", url, "--no-emit-index-url", "--cache-dir", str(place.cache)]
+    if url.startswith("http://"):  # pip caches nothing from a plain http host that it was not told to trust
+        argv += ["--trusted-host", str(urlsplit(url).hostname), "--no-emit-trusted-host"]
     argv += ["-o", str(output), str(source)]
     return Command((*tool.words, *argv), output)
 
@@ -205,7 +208,7 @@ PREPARE = {
 
 
 def environment(place: Place, extra: dict[str, str]) -> dict[str, str]:
-    """The environment of a run: ours without the tools' settings, a home of its own, and this Python first."""
+    """The environment of a run: no settings of the tools, a home of its own, this Python first."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(STRIPPED)}
     own = {
         "HOME": str(place.home),
@@ -231,7 +234,7 @@ class Run:
 
 @dataclass(slots=True)
 class Result:
-    """All timed runs of one tool on one project, in the order of the rounds; ``failed`` says why there are none."""
+    """All timed runs of one tool on one project, by round; ``failed`` says why there are none."""
 
     index: str
     project: str

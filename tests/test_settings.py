@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 
 import pytest
 
@@ -57,7 +56,7 @@ def test_of_indexes_of_one_name_or_address_the_highest_counts() -> None:
     layers = [
         Settings(extra_indexes=(index("mine", "ours", origin="mlpin.toml"),)),
         Settings(extra_indexes=(index("theirs", "ours"), index("x", origin="high"))),
-        Settings(extra_indexes=(replace(index("x", origin="low"), url="https://x.example/simple/"),)),
+        Settings(extra_indexes=(index("x", origin="low")._replace(url="https://x.example/simple/"),)),
     ]
     assert [(one.url, one.origin) for one in merged(layers).extra_indexes or ()] == [
         ("https://mine.example/simple", "mlpin.toml"),

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from mlpin.fields import Fields
@@ -63,7 +62,7 @@ def test_every_layer_in_its_order(tmp_path: Path) -> None:
     theirs = uv('extra-index-url = ["https://6.example"]', project)
     assert order(layer(1), table, layer(4, "requirements.txt"), theirs) == list("123456789")
     # a single value is that of the highest layer that has one, and an empty list stops all below
-    assert order(layer(1), replace(table, extra_indexes=()), layer(4), theirs) == ["1", "2"]
+    assert order(layer(1), table._replace(extra_indexes=()), layer(4), theirs) == ["1", "2"]
     assert order(Settings()) == ["2", "5", "7", "8", "9"]
 
 

@@ -7,7 +7,6 @@ These are values. A `Listing` is what an index says of a project, the same for e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -110,8 +109,7 @@ class Listing:
 MetadataOrigin = Literal["metadata-file", "wheel", "sdist", "assumed", "supplied", "source-tree"]
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(NamedTuple):
     """One `Requires-Dist`, taken apart once when the metadata is first read.
 
     `extra` is set where the marker is `… and extra == "x"`; `marker` is what then remains of it.
@@ -129,8 +127,7 @@ class Dependency:
     """The line as the metadata has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(NamedTuple):
     """The part of a distribution's core metadata that resolving needs."""
 
     name: str
@@ -147,8 +144,7 @@ RejectionKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(NamedTuple):
     """A version that exists and is not offered for a target, with the reason and what would help."""
 
     name: str
@@ -158,24 +154,39 @@ class Rejection:
     remedy: str = ""
 
 
-@dataclass(eq=False, slots=True)
 class Candidate:
-    """One version of a key on one target. Compared by identity: there is one object per candidate."""
+    """One version of a key on one target. Compared by identity: there is one object per candidate.
 
-    key: Key
-    version: Version
-    wheels: tuple[Artifact, ...] = ()
-    """The wheels that fit the target, best first."""
-    sdist: Artifact | None = None
-    index: str = ""
-    yanked: str | None = None
-    base: Candidate | None = None
-    """For an extra's key: the candidate of the distribution itself."""
-    source: Source | None = None
-    notes: tuple[str, ...] = ()
-    """What the user should know if this one is locked (it must be built, …)."""
-    pythons: tuple[Version, ...] = field(default=())
-    """For the key `python`: the versions that the target stands for."""
+    `wheels` are those that fit the target, best first. `base` is, for an extra's key, the candidate of the
+    distribution itself. `notes` are what the user should know if this one is locked (it must be built, …).
+    `pythons` are, for the key `python`, the versions that the target stands for.
+    """
+
+    __slots__ = ("base", "index", "key", "notes", "pythons", "sdist", "source", "version", "wheels", "yanked")
+
+    def __init__(
+        self,
+        key: Key,
+        version: Version,
+        wheels: tuple[Artifact, ...] = (),
+        sdist: Artifact | None = None,
+        index: str = "",
+        yanked: str | None = None,
+        base: Candidate | None = None,
+        source: Source | None = None,
+        notes: tuple[str, ...] = (),
+        pythons: tuple[Version, ...] = (),
+    ) -> None:
+        self.key = key
+        self.version = version
+        self.wheels = wheels
+        self.sdist = sdist
+        self.index = index
+        self.yanked = yanked
+        self.base = base
+        self.source = source
+        self.notes = notes
+        self.pythons = pythons
 
     @property
     def name(self) -> str:

@@ -6,22 +6,20 @@ Reports, locks and `explain` are built from these; nothing in here knows how it 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mlpin.candidate import Candidate, Key, Rejection
 from mlpin.requirement import Requirement
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """`parent` (None: the project itself) asks for `requirement`."""
 
     requirement: Requirement
     parent: Candidate | None
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(NamedTuple):
     """A candidate for every key that the roots reach, and nothing else."""
 
     pins: Mapping[Key, Candidate]
@@ -30,8 +28,7 @@ class Resolution:
     rounds: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(NamedTuple):
     """A proof-backed refusal: no assignment satisfies the roots.
 
     `clash` are the edges that cannot hold together; `chains` tells, for each parent candidate in them,
@@ -47,8 +44,7 @@ class Conflict:
     unknown: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class GaveUp:
+class GaveUp(NamedTuple):
     """Neither a solution nor a proof that there is none, within the work budget."""
 
     rounds: int

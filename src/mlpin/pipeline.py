@@ -9,9 +9,8 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpin.errors import InputError
 from mlpin.lock import file as lock_file
@@ -29,8 +28,7 @@ Progress = Callable[[str, int, int], None]
 """Told of (target, names decided, names known)."""
 
 
-@dataclass(frozen=True, slots=True)
-class LockOptions:
+class LockOptions(NamedTuple):
     """What `mlpin lock` was asked for beside the settings."""
 
     path: Path
@@ -44,8 +42,7 @@ class LockOptions:
     refresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TargetResult:
+class TargetResult(NamedTuple):
     """What came out for one target."""
 
     plan: TargetPlan
@@ -60,15 +57,14 @@ class TargetResult:
     rewritten: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LockResult:
+class LockResult(NamedTuple):
     """What `mlpin lock` did."""
 
     project: Project
     targets: Sequence[TargetResult]
     requests: int = 0
     seconds: float = 0.0
-    notes: Sequence[Note] = field(default_factory=tuple)
+    notes: Sequence[Note] = ()
     local_only: Sequence[str] = ()
     """Packages locked from this machine's own files: the lock holds here only."""
 
@@ -88,7 +84,7 @@ def lock(options: LockOptions, on_event: Event | None = None, progress: Progress
         options.path,
         options.settings,
         options.environ,
-        context=replace(context, fetch=fetch),
+        context=context._replace(fetch=fetch),
         target=options.target,
         output=options.output,
     )

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlpin import host, manifest
 from mlpin.errors import InputError, UsageError
@@ -23,8 +22,7 @@ LATEST_PYTHON = 14
 """The newest minor version that is looked for when a project allows only newer Pythons than this one."""
 
 
-@dataclass(frozen=True, slots=True)
-class TargetPlan:
+class TargetPlan(NamedTuple):
     """One lock to make."""
 
     target: Target
@@ -35,8 +33,7 @@ class TargetPlan:
     detected: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(NamedTuple):
     """Everything that the user said, ready to be resolved."""
 
     manifest: Manifest
@@ -77,7 +74,12 @@ def _beside(path: Path, context: Context) -> Sequence[Settings]:
     other = path.parent / "mlpin.toml"
     if path.name == "mlpin.toml" or not other.is_file():
         return ()
-    return manifest.read(other, context).layers
+    from mlpin.manifest.pyproject import own_settings
+    from mlpin.manifest.toml_lines import TomlFile
+
+    file = TomlFile.read(other, context)
+    with file.located():
+        return (own_settings(file, file.fields, context),)
 
 
 def _plans(
@@ -105,12 +107,12 @@ def _plans(
         return tuple(plans)
     if len(plans) == 1 and output.suffix == ".toml":
         _check_name(output)
-        return (replace(plans[0], lock=output),)
+        return (plans[0]._replace(lock=output),)
     if output.suffix == ".toml":
         raise UsageError(
             f"-o names one file, but there are {len(plans)} targets", hint="give a directory, or choose one with --target"
         )
-    return tuple(replace(plan, lock=output / plan.lock.name) for plan in plans)
+    return tuple(plan._replace(lock=output / plan.lock.name) for plan in plans)
 
 
 def _check_name(output: Path) -> None:
@@ -211,9 +213,9 @@ def _detected_before(lock: Path) -> Mapping[str, Any]:
 def _allowed(python: str, requires_python: str) -> bool:
     if not requires_python:
         return True
+    from mlpin.candidate import PYTHON, Candidate
     from mlpin.requirement import Origin
     from mlpin.resolver.requirements import PythonRange, specifier
-    from mlpin.candidate import PYTHON, Candidate
 
     pythons = Target("", python, parse_platform("linux-x86_64")).pythons
     return PythonRange(specifier(requires_python), Origin("target")).admits(

@@ -8,8 +8,7 @@ versions, and the origin that a report shows. This module knows nothing of files
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from mlpin.candidate import Candidate, Key
@@ -24,8 +23,7 @@ def normalise(name: str) -> str:
     return _SEPARATORS.sub("-", name).lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a requirement stands. `text` is the author's own line, with no credential in it."""
 
     kind: OriginKind
@@ -41,23 +39,20 @@ class Origin:
         return {"option": "command line", "target": "target"}.get(self.kind, self.kind)
 
 
-@dataclass(frozen=True, slots=True)
-class IndexSource:
+class IndexSource(NamedTuple):
     """Only from the index of this name (`[tool.mlpin.packages]`, `[tool.uv.sources]`)."""
 
     index: str
 
 
-@dataclass(frozen=True, slots=True)
-class UrlSource:
+class UrlSource(NamedTuple):
     """A wheel or source archive at a URL (http, https or file). Fragments other than hashes are gone."""
 
     url: str
     subdirectory: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class VcsSource:
+class VcsSource(NamedTuple):
     """A revision of a repository, as `git+https://…@rev#subdirectory=…` names it."""
 
     vcs: str
@@ -66,8 +61,7 @@ class VcsSource:
     subdirectory: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PathSource:
+class PathSource(NamedTuple):
     """A directory, wheel or source archive on this machine; `path` is absolute and POSIX."""
 
     path: str
@@ -78,8 +72,7 @@ class PathSource:
 Source = IndexSource | UrlSource | VcsSource | PathSource
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(NamedTuple):
     """One requirement of a manifest, a constraint or an override.
 
     `name` is normalised, and empty where only the source's metadata can tell it (`./dir`, a bare

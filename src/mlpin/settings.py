@@ -8,8 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mlpin.errors import UsageError
 from mlpin.requirement import Declared
@@ -17,8 +16,7 @@ from mlpin.requirement import Declared
 IndexFormat = Literal["simple", "flat"]
 
 
-@dataclass(frozen=True, slots=True)
-class IndexSetting:
+class IndexSetting(NamedTuple):
     """An index as configured. `url` may hold credentials: never show it, show `mlpin.index.url.redacted`.
 
     `format` is `flat` for find-links: a directory or a page of links, read beside every index.
@@ -35,8 +33,7 @@ class IndexSetting:
     """Where it was configured, for messages: `--index-url`, `pip.conf`, `pyproject.toml`."""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexPin:
+class IndexPin(NamedTuple):
     """A package that may come only from the index called `index`, where `marker` holds."""
 
     index: str
@@ -45,8 +42,7 @@ class IndexPin:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SuppliedMetadata:
+class SuppliedMetadata(NamedTuple):
     """Metadata given by the user for a distribution that has none that can be read."""
 
     name: str
@@ -57,8 +53,7 @@ class SuppliedMetadata:
     provides_extra: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TargetSettings:
+class TargetSettings(NamedTuple):
     """One `[tool.mlpin.targets.NAME]` table, or what the options say of the unnamed target."""
 
     name: str = ""
@@ -69,8 +64,7 @@ class TargetSettings:
     groups: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """One layer. None (or an absent key) means that this layer does not say."""
 
     layer: str = ""
@@ -142,8 +136,7 @@ def merged(layers: Sequence[Settings]) -> Settings:
     what a layer says of a name in one of them goes before what lower layers say of it in the other.
     """
     values: dict[str, Any] = {}
-    for item in fields(Settings):
-        name = item.name
+    for name in Settings._fields:
         if name in ("layer", "closed"):
             continue
         said = [(value, layer) for layer in layers if (value := getattr(layer, name)) is not None]
@@ -165,7 +158,7 @@ def merged(layers: Sequence[Settings]) -> Settings:
         else:
             values[name] = said[0][0]
     values |= _formats(layers) | _pinnable(layers, values)
-    return replace(Settings(layer="merged"), **values)
+    return Settings(layer="merged", **values)
 
 
 def _identity(entry: object) -> object:
@@ -200,7 +193,7 @@ def _pinnable(layers: Sequence[Settings], values: Mapping[str, Any]) -> dict[str
         index = layer.index_url
         if index is not None and index.name not in known:
             known.add(index.name)
-            extra = (*extra, replace(index, explicit=True, default=False))
+            extra = (*extra, index._replace(explicit=True, default=False))
     return {"extra_indexes": extra} if extra else {}
 
 

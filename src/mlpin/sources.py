@@ -10,9 +10,8 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from mlpin.candidate import Artifact, Dependency, Metadata
@@ -32,8 +31,7 @@ _METADATA_FILES = ("pyproject.toml", "setup.cfg", "PKG-INFO")
 _WAY_OUT = "give its metadata in [tool.mlpin.metadata], or ask for a release of it on an index"
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(NamedTuple):
     """What a source turned out to be. `artifact` for an archive, `commit` for a repository."""
 
     metadata: Metadata
@@ -76,10 +74,9 @@ class Sources:
         """The requirement with the name that its source turns out to have, if it says none itself."""
         if declared.name or declared.source is None or isinstance(declared.source, IndexSource):
             return declared
-        from dataclasses import replace
 
         found = self.fetched(declared.source, declared.hashes, declared.origin)
-        return replace(declared, name=found.metadata.name)
+        return declared._replace(name=found.metadata.name)
 
     def _read(self, source: Source, hashes: tuple[str, ...], name: str) -> Fetched:
         if isinstance(source, UrlSource):

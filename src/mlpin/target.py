@@ -7,9 +7,8 @@ environment marker a lock states. It is described, never looked up here; detecti
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.errors import InputError
 
@@ -39,8 +38,7 @@ _ALIASES = {
 _MANYLINUX = re.compile(r"(?:(x86_64|aarch64)-manylinux_?(2014|\d+_\d+)|manylinux_?(2014|\d+_\d+)_(x86_64|aarch64))")
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(NamedTuple):
     """An operating system on a processor. `release` is glibc's version on Linux, macOS's on macOS."""
 
     system: str
@@ -109,14 +107,14 @@ def python_minor(text: str) -> tuple[int, int]:
     return 3, int(match[1])
 
 
-@dataclass(frozen=True)
 class Target:
     """One environment to lock for. `python` is `3.11` (any patch release) or `3.11.4` (that one)."""
 
-    name: str
-    python: str
-    platform: Platform
-    detected: bool = False
+    def __init__(self, name: str, python: str, platform: Platform, detected: bool = False) -> None:
+        self.name = name
+        self.python = python
+        self.platform = platform
+        self.detected = detected
 
     def __str__(self) -> str:
         glibc = f", glibc {self.platform.glibc}" if self.platform.glibc else ""

@@ -36,7 +36,7 @@ def uv(text: str, root: Path) -> Settings:
 
 def said(settings: Settings) -> dict[str, object]:
     """What a layer says, without the empty lists."""
-    fields = Settings.__dataclass_fields__
+    fields = Settings._fields
     return {name: value for name in fields if name != "layer" and (value := getattr(settings, name)) not in (None, ())}
 
 

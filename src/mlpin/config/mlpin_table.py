@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +101,7 @@ def mlpin_table(fields: Fields, *, base: Path, context: Context, lines: Lines = 
         extra["metadata"] = _metadata(table.table("metadata"))
     if "targets" in fields:
         extra["targets"] = _targets(table.table("targets"))
-    return replace(found, **extra)
+    return found._replace(**extra)
 
 
 def mlpin_environ(environ: Mapping[str, str], *, base: Path, context: Context | None = None) -> Settings:
@@ -113,14 +112,14 @@ def mlpin_environ(environ: Mapping[str, str], *, base: Path, context: Context | 
     source = Texts(environ, base, for_environ(base, environ, context))
     found = options.read(source, _VARIABLES, "environment")
     if source.flag("MLPIN_PRE") and found.prerelease is None:
-        found = replace(found, prerelease="allow")
+        found = found._replace(prerelease="allow")
     return found
 
 
 def for_environ(base: Path, environ: Mapping[str, str], context: Context | None) -> Context:
     """`context` with this environment; where there is none, one that cannot fetch anything."""
     if context is not None:
-        return replace(context, environ=environ)
+        return context._replace(environ=environ)
 
     def refuse(url: str) -> str:
         del url

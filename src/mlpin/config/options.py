@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -276,8 +275,8 @@ def read(source: Source, keys: Mapping[str, str], layer: str) -> Settings:
             found = _requirements(source, keys[field], constraint=field == "constraints", files=files)
             if found is not None:
                 values[field] = found
-    own = replace(Settings(layer=layer), **values)
-    return replace(merged([own, *files]), layer=layer) if files else own
+    own = Settings(layer=layer, **values)
+    return merged([own, *files])._replace(layer=layer) if files else own
 
 
 def _requirements(source: Source, key: str, *, constraint: bool, files: list[Settings]) -> tuple[Declared, ...] | None:
@@ -294,7 +293,7 @@ def _requirements(source: Source, key: str, *, constraint: bool, files: list[Set
             continue
         with located(source, key):
             one = pep508.declared(word, source.origin(key, position, word), bases=(source.base,))
-        found.append(replace(one, extras=()) if constraint else one)
+        found.append(one._replace(extras=()) if constraint else one)
     return tuple(found)
 
 
@@ -328,7 +327,7 @@ def _of_file(name: str, source: Source, key: str, *, constraint: bool, files: li
             raise source.error(key, f"names `{source.context.shown(file)}`, and there is no such file")
         collector.file(file, constraint=constraint)
     if constraint:
-        files.extend(replace(layer, constraints=None) for layer in collector.layers())
+        files.extend(layer._replace(constraints=None) for layer in collector.layers())
         return tuple(collector.constraints)
     return tuple(collector.requirements)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def pip_layers(
     Relative paths begin at `context.root`, as in pip at the working directory. `InputError` names the
     file and line of what cannot be read.
     """
-    context = replace(context, environ=environ)
+    context = context._replace(environ=environ)
     values, files, names = _values(environ, context, platform, etc)
     if not values:
         return []
@@ -71,7 +70,7 @@ def pip_layers(
         zoned = f"{full}Z" if re.fullmatch(r"\d{4}-\d{2}-\d{2}[T ][\d:.]+", full) else full
         inner = Texts({"uploaded-prior-to": zoned}, context.root, context, files=files, names=names)
         extra["exclude_newer"] = options.moment(inner, "uploaded-prior-to")
-    return [replace(found, **extra)]
+    return [found._replace(**extra)]
 
 
 def _values(

@@ -7,7 +7,6 @@ which Python it runs is not taken over. uv's documentation of settings and varia
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +85,7 @@ def uv_table(fields: Fields, *, base: Path, context: Context, lines: Lines = no_
     extra["only_binary"] = _formats(table, "no-build", "no-build-package")
     extra["no_binary"] = _formats(table, "no-binary", "no-binary-package")
     extra["keyring"] = _keyring(table, "keyring-provider")
-    return replace(found, **extra)
+    return found._replace(**extra)
 
 
 def _indexes(table: Table) -> list[IndexSetting]:
@@ -169,7 +168,7 @@ def uv_environ(environ: Mapping[str, str], *, base: Path, context: Context | Non
     extra["no_binary"] = _formats(source, "UV_NO_BINARY", "UV_NO_BINARY_PACKAGE")
     extra["exclude"] = options.file_names(source, "UV_EXCLUDE")
     extra["keyring"] = _keyring(source, "UV_KEYRING_PROVIDER")
-    return replace(found, **extra)
+    return found._replace(**extra)
 
 
 def with_index_credentials(settings: Settings, environ: Mapping[str, str]) -> Settings:
@@ -184,12 +183,10 @@ def with_index_credentials(settings: Settings, environ: Mapping[str, str]) -> Se
         for prefix in ("MLPIN_INDEX_", "UV_INDEX_"):
             found = index_credential(index.name, prefix, environ)
             if found:
-                return replace(index, url=with_credentials(index.url, *found))
+                return index._replace(url=with_credentials(index.url, *found))
         return index
 
-    return replace(
-        settings,
-        index_url=one(settings.index_url) if settings.index_url else None,
+    return settings._replace(index_url=one(settings.index_url) if settings.index_url else None,
         extra_indexes=settings.extra_indexes and tuple(map(one, settings.extra_indexes)),
         find_links=settings.find_links and tuple(map(one, settings.find_links)),
     )

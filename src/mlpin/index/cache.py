@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlpin.candidate import Metadata
 from mlpin.index import metadata as metadata_form
@@ -22,8 +21,7 @@ DEFAULT_MAX_AGE = 600
 """Seconds that a page is taken as fresh where the index says nothing: what the public one says."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPage:
+class StoredPage(NamedTuple):
     """A page of the cache, and how to ask whether it still holds."""
 
     page: Page

@@ -10,13 +10,12 @@ import hashlib
 import re
 import tempfile
 from typing import IO, TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from mlpin.candidate import Artifact, Metadata
 from mlpin.errors import BadDistribution, IndexUnavailable
 from mlpin.index import metadata as headers
 from mlpin.index import sdist, wheel
+from mlpin.index.url import local_path
 
 if TYPE_CHECKING:
     from mlpin.index.catalog import Catalog
@@ -143,8 +142,3 @@ def _opened(path: str, artifact: Artifact) -> IO[bytes]:
         return open(path, "rb")
     except OSError as error:
         raise BadDistribution(f"cannot be read: {error.strerror}", where=artifact.filename) from None
-
-
-def local_path(url: str) -> str:
-    """The path of a `file:` URL; empty for any other."""
-    return url2pathname(urlsplit(url).path) if url.startswith("file:") else ""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from mlpin.candidate import Artifact, Listing
 from mlpin.errors import IndexUnavailable
-from mlpin.index.files import local_path
 from mlpin.index.names import FileName, read, version
 from mlpin.index.places import Place, shown
 from mlpin.index.simple import Page, parse_html
+from mlpin.index.url import local_path
 
 if TYPE_CHECKING:
     from mlpin.index.catalog import Catalog

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mlpin.errors import InputError
 from mlpin.index.url import redacted, split_credentials
@@ -15,8 +15,7 @@ DEFAULT_INDEX = "https://pypi.org/simple"
 _FORBIDDEN_IS_ABSENT = ("https://download.pytorch.org/",)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One index: its URL without credentials, and how it is spoken to."""
 
     url: str
@@ -38,8 +37,7 @@ class Place:
         return f"{self.url.rstrip('/')}/{project}/"
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """All places: `searched` in order, `flat` ones beside them, `named` for pins."""
 
     searched: tuple[Place, ...]

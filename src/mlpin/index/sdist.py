@@ -12,7 +12,6 @@ import tarfile
 import tomllib
 import zipfile
 import zlib
-from dataclasses import replace
 from typing import Any
 
 from mlpin.candidate import Metadata
@@ -47,10 +46,10 @@ def metadata_of(data: bytes, filename: str, project: str, version: str) -> Metad
         if found and (found.name != project or found.version not in {"", version}):
             raise BadDistribution(f"its pyproject.toml is that of {found.name} {found.version}", where=filename)
         if found:
-            return replace(found, version=version, origin="sdist")
+            return found._replace(version=version, origin="sdist")
     if requires is not None and info is not None:
         head = metadata.parse(info, filename, project, version, "assumed")
-        return replace(head, dependencies=metadata.dependencies(requires_txt(requires), filename))
+        return head._replace(dependencies=metadata.dependencies(requires_txt(requires), filename))
     if info is not None and "requires-dist" in fields:
         return metadata.parse(info, filename, project, version, "assumed")
     raise BadDistribution(

@@ -12,8 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from mlpin import __version__
@@ -31,8 +31,7 @@ _MAX_WAIT = 60.0
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """How to connect: what the settings say, and where credentials may be found."""
 
     timeout: float = 30.0
@@ -44,13 +43,12 @@ class Connection:
     trusted_hosts: tuple[str, ...] = ()
     keyring: bool = False
     netrc: str | None = None
-    credentials: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    credentials: Mapping[str, tuple[str, str]] = MappingProxyType({})
     """User and password by URL prefix."""
     sleep: Callable[[float], None] = time.sleep
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An answer as it came. `url` is where it came from after redirects, without credentials."""
 
     status: int

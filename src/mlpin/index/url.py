@@ -73,3 +73,12 @@ def with_credentials(url: str, user: str, password: str) -> str:
 
     secret = f":{quote(password, safe='')}" if password else ""
     return f"{found['scheme']}{quote(user, safe='')}{secret}@{found['host']}{found['rest']}"
+
+
+def local_path(url: str) -> str:
+    """The path of a `file:` URL; empty for any other."""
+    if not url.startswith("file:"):
+        return ""
+    from urllib.request import url2pathname
+
+    return url2pathname(re.sub(r"^file:(//(localhost)?(?=/))?", "", url))

@@ -9,13 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlpin.candidate import Artifact, Candidate, Key
-from mlpin.index.files import local_path
-from mlpin.index.url import strip_credentials
+from mlpin.index.url import local_path, strip_credentials
 from mlpin.outcome import Resolution
 from mlpin.requirement import Declared, PathSource, UrlSource, VcsSource
 from mlpin.target import Target
@@ -26,8 +24,7 @@ _MANYLINUX = re.compile(r"manylinux_2_(\d+)_")
 _LEGACY_FLOOR = {"manylinux2014": 17, "manylinux2010": 12, "manylinux1": 5}
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(NamedTuple):
     """What a lock records of the project beside the resolution."""
 
     target: Target

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mlpin.candidate import Candidate, Key, Rejection, distribution
 from mlpin.lock.file import OldLock
@@ -12,8 +11,7 @@ from mlpin.outcome import Resolution
 from mlpin.resolver.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One package that was added, removed or moved; `why` in a few words."""
 
     kind: Literal["added", "removed", "changed"]

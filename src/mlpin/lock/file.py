@@ -7,9 +7,9 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from mlpin.errors import InputError
 
@@ -19,8 +19,7 @@ def name_of(target: str) -> str:
     return f"pylock.{target}.toml" if target else "pylock.toml"
 
 
-@dataclass(frozen=True, slots=True)
-class OldLock:
+class OldLock(NamedTuple):
     """A lock that exists, as far as making the next one needs it."""
 
     path: Path
@@ -31,8 +30,8 @@ class OldLock:
     versions: Mapping[str, str]
     """By package; those without a version (source trees) are left out."""
     names: frozenset[str]
-    target: Mapping[str, Any] = field(default_factory=dict)
-    commits: Mapping[str, str] = field(default_factory=dict)
+    target: Mapping[str, Any] = MappingProxyType({})
+    commits: Mapping[str, str] = MappingProxyType({})
 
 
 def digest(tables: Mapping[str, Any]) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpin.errors import InputError
 from mlpin.manifest.model import Context, Manifest, Note
@@ -29,8 +29,7 @@ NAMES = (
 """The manifests that `find` looks for, first one first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The manifest of a directory: `path` is read, `passed_over` are others that lie beside it."""
 
     path: Path

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpin.requirement import PathSource, Source, UrlSource, VcsSource, normalise
 
@@ -29,8 +29,7 @@ _EXTRAS = re.compile(r"(?P<path>.+?)\s*\[(?P<extras>[^\]]+)\]")
 _HATCH_ROOT = re.compile(r"\{root(?P<parents>(?::parent)*):uri\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A direct reference: where it points, and what its text says about the package there."""
 
     source: Source
@@ -90,9 +89,7 @@ def link(text: str, *, bases: Sequence[Path], editable: bool = False) -> Link:
         raise ValueError("a repository over SSH is written `git+ssh://…`")
     else:
         raise ValueError(f"`{scheme}:` URLs are not supported")
-    return replace(
-        found,
-        name=found.name or facts.name,
+    return found._replace(name=found.name or facts.name,
         from_egg=not found.name and bool(facts.name),
         extras=found.extras or facts.extras,
         hashes=facts.hashes,
@@ -104,12 +101,11 @@ def with_subdirectory(target: Link, subdirectory: str) -> tuple[Source, tuple[st
     """The source and hashes of `target`, its project in `subdirectory` where that is not empty."""
     source = target.source
     if subdirectory and isinstance(source, UrlSource | VcsSource | PathSource):
-        source = replace(source, subdirectory=subdirectory)
+        source = source._replace(subdirectory=subdirectory)
     return source, target.hashes
 
 
-@dataclass(frozen=True, slots=True)
-class _Fragment:
+class _Fragment(NamedTuple):
     name: str = ""
     extras: tuple[str, ...] = ()
     subdirectory: str = ""

@@ -7,23 +7,22 @@ settings that stand in the same file; it knows nothing of targets, indexes or ve
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from mlpin.requirement import Declared, Origin
 from mlpin.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """Something of a manifest that is not a requirement and that the user should hear of."""
 
     message: str
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """One project as declared. `path` is the file that was read."""
 
     path: Path
@@ -35,9 +34,9 @@ class Manifest:
     requires_python: str = ""
     requires_python_origin: Origin | None = None
     requirements: tuple[Declared, ...] = ()
-    extras: Mapping[str, tuple[Declared, ...]] = field(default_factory=dict)
+    extras: Mapping[str, tuple[Declared, ...]] = MappingProxyType({})
     """By normalised extra. References of a project to its own extras are already followed."""
-    groups: Mapping[str, tuple[Declared, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[Declared, ...]] = MappingProxyType({})
     """By normalised group (PEP 735, Poetry, Pipfile's dev-packages). Includes are already followed."""
     default_groups: tuple[str, ...] = ()
     constraints: tuple[Declared, ...] = ()
@@ -48,8 +47,7 @@ class Manifest:
     """Every file that was read, `path` first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What a reader may ask of the world outside its file."""
 
     root: Path

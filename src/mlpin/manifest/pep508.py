@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from mlpin.errors import InputError
@@ -104,7 +103,7 @@ def either(markers: Sequence[str]) -> str:
 
 def with_marker(requirement: Declared, text: str) -> Declared:
     """`requirement`, only where the marker `text` holds too."""
-    return replace(requirement, marker=both(text, requirement.marker)) if text else requirement
+    return requirement._replace(marker=both(text, requirement.marker)) if text else requirement
 
 
 _EXTRA = re.compile(r"""(?:(?P<rest>.+) and )?extra == (?P<quote>['"])(?P<name>[^'"]+)(?P=quote)""", re.DOTALL)
@@ -216,7 +215,7 @@ def _by_packaging(text: str, origin: Origin, bases: Sequence[Path]) -> Declared:
         raise InputError(f"the URL of `{result.name}` cannot be used: {error}", where=origin.place) from None
     if target.name and target.name != result.name and not target.from_egg:
         raise InputError(f"`{result.name}` points to a file of `{target.name}`", where=origin.place)
-    return replace(result, source=target.source, hashes=target.hashes)
+    return result._replace(source=target.source, hashes=target.hashes)
 
 
 def _sane(written: str, origin: Origin) -> None:

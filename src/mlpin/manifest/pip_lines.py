@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mlpin.manifest.source_text import redacted
 
@@ -43,8 +43,7 @@ WITH_VALUE = {
 FLAGS = frozenset({"--no-index", "--pre", "--prefer-binary", "--require-hashes", "--no-require-hashes"})
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One logical line. `shown` is the author's own, with no credential; `text` has variables expanded."""
 
     number: int
@@ -52,16 +51,14 @@ class Line:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option of a line, by its long name; `value` is empty for a flag."""
 
     name: str
     value: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """A line taken apart: what is asked for, or a target after `-e`, then options."""
 
     requirement: str = ""

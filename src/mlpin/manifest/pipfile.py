@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +132,7 @@ class _Reader:
                 prefixed = address if address.startswith(f"{vcs}+") else f"{vcs}+{address}"
                 source = links.link(prefixed, bases=(base,)).source
                 assert isinstance(source, VcsSource)
-                return replace(source, revision=fields.string("ref") or source.revision, subdirectory=subdirectory), ()
+                return source._replace(revision=fields.string("ref") or source.revision, subdirectory=subdirectory), ()
         place = fields.string("path") or fields.string("file")
         if not place:
             return None, ()

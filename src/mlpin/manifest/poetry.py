@@ -6,7 +6,7 @@ Knows Poetry's format in versions 1 and 2; what it cannot take over becomes a no
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ class PoetryTables:
         if requirement.source is not None or not sources:
             return (requirement,)
         own = requirement.marker
-        return tuple(replace(requirement, source=one.source, marker=pep508.both(own, one.marker)) for one in sources)
+        return tuple(requirement._replace(source=one.source, marker=pep508.both(own, one.marker)) for one in sources)
 
 
 def tables(file: TomlFile, poetry: Fields, base: Path) -> PoetryTables | None:
@@ -243,7 +243,7 @@ class _Reader:
             found = links.link(git if git.startswith("git+") else f"git+{git}", bases=(self.base,)).source
             assert isinstance(found, VcsSource)
             revision = fields.string("rev") or fields.string("tag") or fields.string("branch") or found.revision
-            return replace(found, revision=revision, subdirectory=subdirectory), ()
+            return found._replace(revision=revision, subdirectory=subdirectory), ()
         if url:
             return links.with_subdirectory(links.link(url, bases=(self.base,)), subdirectory)
         if path:
@@ -282,7 +282,7 @@ class _Reader:
         ordered = [*named["primary"], *named["supplemental"]]
         last = None
         if named["primary"] and not usual:
-            last = replace(ordered.pop(), default=True)
+            last = ordered.pop()._replace(default=True)
         elif named["supplemental"]:
             message = "supplemental sources are asked before the usual index, not after it: pin packages with `source`"
             self.found.notes.append(Note(message, self.file.origin(("tool", "poetry", "source"))))

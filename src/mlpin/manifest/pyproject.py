@@ -7,7 +7,6 @@ build backends are never run while locking.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +63,7 @@ def uv_settings(file: TomlFile, fields: Fields, sources: Sources, context: Conte
     from mlpin.settings_files import uv_table
 
     layer = uv_table(fields, base=file.path.parent, context=context, lines=file.line)
-    return replace(layer, pins={**(layer.pins or {}), **sources.pins}) if sources.pins else layer
+    return layer._replace(pins={**(layer.pins or {}), **sources.pins}) if sources.pins else layer
 
 
 class _Reader:
@@ -207,11 +206,11 @@ class _Reader:
         base: list[Declared] = []
         extras: dict[str, list[Declared]] = {normalise(name): [] for name in mine.provides_extra}
         for text in mine.requires_dist:
-            one = pep508.declared(text, replace(origin, text=redacted(text)), bases=self.bases)
+            one = pep508.declared(text, origin._replace(text=redacted(text)), bases=self.bases)
             rest, extra = pep508.without_extra(one.marker)
             if rest is None:
                 raise InputError(f"`{redacted(text)}`: its extra is not at the end of the marker", where=origin.place)
-            one = replace(one, marker=rest)
+            one = one._replace(marker=rest)
             if extra:
                 extras.setdefault(extra, []).append(one)
             else:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from mlpin.errors import InputError, MlpinError
@@ -114,7 +113,7 @@ class Collector:
         editable = bool(parts.editable)
         found = self._parsed(parts.editable or parts.requirement, origin, folder, editable)
         if hashes:
-            found = replace(found, hashes=tuple(dict.fromkeys((*found.hashes, *hashes))))
+            found = found._replace(hashes=tuple(dict.fromkeys((*found.hashes, *hashes))))
         if not constraint:
             self.requirements.append(found)
             return
@@ -126,7 +125,7 @@ class Collector:
             )
         if found.extras:
             self._note("a constraint has no extras: they are left out", origin)
-            found = replace(found, extras=())
+            found = found._replace(extras=())
         self.constraints.append(found)
 
     def _parsed(self, text: str, origin: Origin, folder: Path | None, editable: bool) -> Declared:
@@ -162,7 +161,7 @@ class Collector:
     def _direct(self, text: str, origin: Origin, bases: Sequence[Path], editable: bool) -> Declared:
         found = pep508.declared(text, origin, bases=bases)
         if editable and isinstance(found.source, PathSource):
-            return replace(found, source=replace(found.source, editable=True))
+            return found._replace(source=found.source._replace(editable=True))
         return found
 
     def _bases(self, folder: Path | None) -> tuple[Path, ...]:
@@ -179,23 +178,23 @@ class Collector:
             if now.index_url is not None:
                 self._note(f"replaces the `--index-url` of {now.index_url.origin}", origin)
             index = IndexSetting(self._address(value, origin, folder), default=True, origin=origin.place)
-            self.settings = replace(now, index_url=index)
+            self.settings = now._replace(index_url=index)
         elif name == "--extra-index-url":
             index = IndexSetting(self._address(value, origin, folder), origin=origin.place)
-            self.settings = replace(now, extra_indexes=(*(now.extra_indexes or ()), index))
+            self.settings = now._replace(extra_indexes=(*(now.extra_indexes or ()), index))
         elif name == "--find-links":
             index = IndexSetting(self._address(value, origin, folder), format="flat", origin=origin.place)
-            self.settings = replace(now, find_links=(*(now.find_links or ()), index))
+            self.settings = now._replace(find_links=(*(now.find_links or ()), index))
         elif name == "--no-index":
-            self.settings = replace(now, no_index=True)
+            self.settings = now._replace(no_index=True)
         elif name == "--pre":
-            self.settings = replace(now, prerelease="allow")
+            self.settings = now._replace(prerelease="allow")
         elif name in ("--all-releases", "--only-final"):
             self._releases(name, value, origin)
         elif name in ("--only-binary", "--no-binary"):
             self._formats(name, value)
         elif name == "--trusted-host":
-            self.settings = replace(now, trusted_hosts=(*(now.trusted_hosts or ()), value))
+            self.settings = now._replace(trusted_hosts=(*(now.trusted_hosts or ()), value))
         elif name == "--hash":
             self._note("`--hash` stands without a requirement, so it has no effect", origin)
         elif name == "--prefer-binary":
@@ -211,9 +210,9 @@ class Collector:
         for part in value.split(","):
             if part == ":all:":
                 policy = "allow" if name == "--all-releases" else "disallow"
-                self.settings = replace(self.settings, prerelease=policy)
+                self.settings = self.settings._replace(prerelease=policy)
             elif part == ":none:":
-                self.settings = replace(self.settings, prerelease=None)
+                self.settings = self.settings._replace(prerelease=None)
             else:
                 self._note(f"`{name}` for the one package `{part}` has no effect yet", origin)
 
@@ -238,7 +237,7 @@ class Collector:
             if against is not None:
                 against = [entry for entry in against if entry != package] or [":none:"]
         said = {here: tuple(target), other: None if against is None else tuple(against)}
-        self.settings = replace(self.settings, only_binary=said["only_binary"], no_binary=said["no_binary"])
+        self.settings = self.settings._replace(only_binary=said["only_binary"], no_binary=said["no_binary"])
 
     def _address(self, value: str, origin: Origin, folder: Path | None) -> str:
         """A URL as it is; a path as a `file:` URL, beside the file where it exists there."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpin.errors import InputError
 from mlpin.fields import Fields
@@ -24,8 +24,7 @@ _KINDS = ("index", "git", "url", "path", "workspace")
 _DEPTH = 50
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     source: Source
     hashes: tuple[str, ...]
     marker: str
@@ -88,7 +87,7 @@ class Sources:
             found = links.link(value if value.startswith("git+") else f"git+{value}", bases=(self.base,)).source
             assert isinstance(found, VcsSource)
             revision = fields.string(revisions[0]) if revisions else None
-            return replace(found, revision=revision or found.revision, subdirectory=subdirectory), ()
+            return found._replace(revision=revision or found.revision, subdirectory=subdirectory), ()
         if kind == "url":
             return links.with_subdirectory(links.link(value, bases=(self.base,)), subdirectory)
         if kind == "path":
@@ -151,9 +150,7 @@ class Sources:
         if not fitting:
             return (requirement,)
         found = [
-            replace(
-                requirement,
-                source=entry.source,
+            requirement._replace(source=entry.source,
                 marker=pep508.both(requirement.marker, entry.marker),
                 hashes=(*requirement.hashes, *entry.hashes),
             )
@@ -169,7 +166,7 @@ class Sources:
                     where=fitting[0].origin.place,
                     hint="write the marker with `>=` and `<` instead",
                 ) from None
-            found.append(replace(requirement, marker=pep508.both(requirement.marker, rest)))
+            found.append(requirement._replace(marker=pep508.both(requirement.marker, rest)))
         return tuple(found)
 
 

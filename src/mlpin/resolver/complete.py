@@ -9,7 +9,7 @@ It works within a budget of candidates tried, and says so when that is used up.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mlpin.candidate import Candidate, Key
 from mlpin.outcome import Edge
@@ -23,19 +23,22 @@ _COUNTED = 32
 """A key with more candidates than this counts as one with many."""
 
 
-@dataclass(slots=True)
 class _Frame:
-    """One decision: a key, what is left to try, and on which earlier decisions its failures rest."""
+    """One decision: a key, what is left to try, and on which earlier decisions its failures rest.
 
-    key: Key
-    rest: Iterator[Candidate]
-    blamed: set[Key]
-    added: list[Key] = field(default_factory=list)
-    """Keys that got a requirement from the candidate in place, to be taken back with it."""
+    `added` are the keys that got a requirement from the candidate in place, to be taken back with it.
+    """
+
+    __slots__ = ("added", "blamed", "key", "rest")
+
+    def __init__(self, key: Key, rest: Iterator[Candidate], blamed: set[Key]) -> None:
+        self.key = key
+        self.rest = rest
+        self.blamed = blamed
+        self.added: list[Key] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """`pins` where a solution was found; else `clash`, unless the budget was used up (`gave_up`)."""
 
     pins: dict[Key, Candidate] | None

@@ -8,8 +8,8 @@ no marker, no extra and no tag. Every version that is not offered is a `Rejectio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mlpin.candidate import (
     PYTHON,
@@ -57,8 +57,7 @@ class Sources(Protocol):
     def fetch(self, source: Source, hashes: tuple[str, ...], origin: Origin) -> tuple[Metadata, Artifact | None]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """The user's choices that decide which candidates are offered, and in which order."""
 
     prerelease: str = "if-necessary-or-explicit"
@@ -67,14 +66,14 @@ class Policy:
     no_binary: frozenset[str] = frozenset()
     cutoff: str = ""
     """RFC 3339 in UTC: files uploaded then or later do not exist."""
-    cutoffs: Mapping[str, str] = field(default_factory=dict)
+    cutoffs: Mapping[str, str] = MappingProxyType({})
     """The same by package; empty text: none for this package."""
-    pins: Mapping[str, tuple[IndexPin, ...]] = field(default_factory=dict)
-    hashes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    pins: Mapping[str, tuple[IndexPin, ...]] = MappingProxyType({})
+    hashes: Mapping[str, frozenset[str]] = MappingProxyType({})
     constraints: tuple[Declared, ...] = ()
-    overrides: Mapping[str, tuple[Declared, ...]] = field(default_factory=dict)
+    overrides: Mapping[str, tuple[Declared, ...]] = MappingProxyType({})
     exclude: frozenset[str] = frozenset()
-    preferred: Mapping[str, str] = field(default_factory=dict)
+    preferred: Mapping[str, str] = MappingProxyType({})
     """Versions to take where they are admitted: those of the old lock or of an earlier target."""
     selected_extras: frozenset[str] = frozenset()
     selected_groups: frozenset[str] = frozenset()
