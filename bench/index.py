@@ -553,18 +553,13 @@ class Index:
     async def _answer(self, request: Request) -> Answer:  # noqa: PLR0911 - one per kind of path
         parts = [unquote(part) for part in urlsplit(request.path).path.split("/")[1:]]
         match parts:
-            case ["simple", name] | ["simple", name, ""] if name and (
-                len(parts) == 2 or name != normalize(name)
-            ):
-                where = f"/simple/{normalize(name)}/"
-                return Answer("redirect", HTTPStatus.MOVED_PERMANENTLY, headers=(("Location", where),))
-            case ["simple", name, ""] if name:
+            case ["simple", name, ""] if name and name == normalize(name):
                 form = "json" if _wants_json(request.headers.get("accept", "")) else "html"
                 return await self._answer_page(request, name, form)
-            case ["pypi" | "simple", name, "json"] | [
-                name,
-                "json",
-            ]:  # where pip-compile looks depends on its URL
+            case ["simple", name] | ["simple", name, ""] if name:
+                where = f"/simple/{normalize(name)}/"
+                return Answer("redirect", HTTPStatus.MOVED_PERMANENTLY, headers=(("Location", where),))
+            case ["pypi" | "simple", name, "json"] | [name, "json"]:  # pip-compile leaves "pypi" out
                 return await self._answer_page(request, normalize(name), "legacy")
             case ["files", name, filename]:
                 page = await self._page(name)

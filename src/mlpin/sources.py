@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +15,6 @@ from urllib.parse import unquote, urlsplit
 
 from mlpin.candidate import Artifact, Dependency, Metadata
 from mlpin.errors import BadDistribution, IndexUnavailable, InputError, MlpinError
-from mlpin.index import sdist
 from mlpin.index.names import FileName, normalised_version, read
 from mlpin.index.url import redacted, strip_credentials
 from mlpin.manifest.model import Context
@@ -24,6 +22,8 @@ from mlpin.requirement import Declared, IndexSource, Origin, PathSource, Source,
 from mlpin.settings import SuppliedMetadata
 
 if TYPE_CHECKING:
+    import subprocess
+
     from mlpin.index.catalog import Catalog
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -132,6 +132,8 @@ class Sources:
     def _from_texts(self, texts: Mapping[str, str], shown: str, name: str, path: Path | None) -> Metadata:
         found: Metadata | None = None
         if "pyproject.toml" in texts:
+            from mlpin.index import sdist
+
             found = sdist.project_metadata(texts["pyproject.toml"], f"{shown}/pyproject.toml")
         if found is None and "PKG-INFO" in texts:
             from mlpin.index import metadata
@@ -258,6 +260,8 @@ def redacted_lines(text: str) -> str:
 
 
 def _run(arguments: list[str], store: Path | None) -> subprocess.CompletedProcess[str]:
+    import subprocess
+
     environ = {
         **os.environ,
         "GIT_TERMINAL_PROMPT": "0",
@@ -292,6 +296,8 @@ def _from_archive(data: bytes, filename: str, subdirectory: str) -> Metadata:
     import io
     import tarfile
     import zipfile
+
+    from mlpin.index import sdist
 
     path = re.compile(rf"[^/]+/{re.escape(subdirectory.strip('/') + '/') if subdirectory else ''}pyproject\.toml")
     text = ""

@@ -116,5 +116,5 @@ def test_any_text(name: str, text: str) -> None:
         try:
             read(path, context(Path(directory), environ={"A": "b"}))
         except MlpinError as error:
-            assert error.where is not None  # noqa: PT017
-            assert directory not in error.where  # noqa: PT017
+            assert error.where is not None
+            assert directory not in error.where

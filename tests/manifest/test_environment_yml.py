@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from .builders import brief, names, reading, refused
 
 from mlpin.requirement import PathSource
+
+from .builders import brief, names, reading, refused
 
 NAME = "environment.yml"
 

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from .builders import context, written
 
 from mlpin.errors import InputError
 from mlpin.manifest import find, read
+
+from .builders import context, written
 
 PROJECT = '[project]\nname = "p"\n'
 
@@ -104,7 +105,7 @@ def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
         "print(sorted({'yaml', 'configparser', 'packaging', 'shlex', 'mlpin.manifest.poetry'} & set(sys.modules)))"
     )
     source = str(Path(__file__).parents[2] / "src")
-    ran = subprocess.run(  # noqa: S603
+    ran = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
         env={"PYTHONPATH": source},
         capture_output=True,

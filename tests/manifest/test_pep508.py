@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,7 +64,7 @@ def test_agrees_with_packaging(text: str) -> None:
     except InvalidRequirement:
         with pytest.raises(InputError):
             pep508.declared(text, HERE, bases=())
-        assert pep508._SIMPLE.fullmatch(text) is None  # noqa: SLF001
+        assert pep508._SIMPLE.fullmatch(text) is None
         return
     found = pep508.declared(text, HERE, bases=())
     assert found.name == normalise(expected.name)
@@ -169,6 +171,17 @@ def test_hints(text: str, hint: str) -> None:
 def test_odd_text_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         pep508.declared(text.replace("\n", "\nb"), HERE, bases=())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" + " " * 50_000 + "x", "a-" * 50_000, "a==" + "1," * 50_000, "a[b" + ",b" * 50_000, "a" + "[b," * 50_000],
+)
+def test_long_lines_cost_their_length(text: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(InputError):
+        pep508.declared(text, HERE, bases=())
+    assert time.monotonic() - start < 5
 
 
 def test_no_credential_in_a_message() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from .builders import brief, names, reading, refused
 
 from mlpin.requirement import PathSource, UrlSource, VcsSource
 from mlpin.settings import IndexPin
+
+from .builders import brief, names, reading, refused
 
 NAME = "Pipfile"
 

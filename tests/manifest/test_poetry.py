@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from .builders import brief, names, reading, refused
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
@@ -14,6 +13,8 @@ from packaging.version import Version
 from mlpin.manifest import Manifest, poetry_versions
 from mlpin.requirement import PathSource, UrlSource, VcsSource
 from mlpin.settings import IndexPin
+
+from .builders import brief, names, reading, refused
 
 NAME = "pyproject.toml"
 

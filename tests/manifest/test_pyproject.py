@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from .builders import brief, names, reading, refused
 
 from mlpin.manifest import Manifest
 from mlpin.requirement import PathSource, UrlSource, VcsSource
 from mlpin.settings import IndexPin
+
+from .builders import brief, names, reading, refused
 
 NAME = "pyproject.toml"
 

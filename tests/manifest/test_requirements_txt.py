@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from .builders import brief, names, reading, refused
 
 from mlpin.errors import IndexUnavailable
 from mlpin.requirement import PathSource, UrlSource, VcsSource
+
+from .builders import brief, names, reading, refused
 
 SHA = "a" * 64
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from .builders import names, reading, refused
 
 from mlpin.settings import IndexPin
+
+from .builders import names, reading, refused
 
 NAME = "train.py"
 

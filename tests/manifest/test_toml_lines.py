@@ -94,4 +94,4 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         TomlFile(text, Path("x"), "x")
     except InputError as error:
-        assert error.where is not None  # noqa: PT017
+        assert error.where is not None

@@ -20,6 +20,9 @@ from mlpin.index.simple import Page
 DEFAULT_MAX_AGE = 600
 """Seconds that a page is taken as fresh where the index says nothing: what the public one says."""
 
+_HEAD = 96 << 10
+"""Bytes of a page's record that are read at first: its versions, and the files of the newest ones."""
+
 
 class StoredPage(NamedTuple):
     """A page of the cache, and how to ask whether it still holds."""
@@ -57,12 +60,22 @@ class Cache:
             return None
         path = self._page_path(index, project)
         try:
-            with open(path, "rb") as file:
-                data = file.read()
-                checked = os.fstat(file.fileno()).st_mtime
+            with open(path, "rb", buffering=0) as file:
+                data = file.read(_HEAD)
+                facts = os.fstat(file.fileno())
         except OSError:
             return None
-        loaded = Page.load(data)
+
+        def whole() -> Page | None:
+            try:
+                with open(path, "rb") as file:
+                    found = Page.load(file.read())
+            except OSError:
+                return None
+            return found[0] if found else None
+
+        checked = facts.st_mtime
+        loaded = Page.load(data, facts.st_size, whole if facts.st_size > len(data) else None)
         if loaded is None or loaded[0].project != project:
             return None
         page, header = loaded

@@ -10,12 +10,13 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from mlpin.requirement import normalise
 
 SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz")
 _TAG_SET = re.compile(r"[A-Za-z0-9_.]+-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+")
+_BUILD = re.compile(r"[0-9][A-Za-z0-9_.]*")
 
 
 class FileName(NamedTuple):
@@ -32,7 +33,7 @@ def normalised_version(text: str) -> str | None:
     """The version as PEP 440 writes it, or None where it is none."""
     try:
         return str(Version(text))
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or more digits than Python converts
         return None
 
 
@@ -58,7 +59,7 @@ def read(filename: str, project: str = "") -> FileName | str:
 
 def _wheel(filename: str, project: str) -> FileName | str:
     parts = filename[:-4].split("-")
-    if len(parts) not in {5, 6}:
+    if len(parts) not in {5, 6} or (len(parts) == 6 and not _BUILD.fullmatch(parts[2])):
         return "not the name of a wheel (PEP 427)"
     name = normalise(parts[0])
     if project and name != project:

@@ -79,6 +79,8 @@ def local_path(url: str) -> str:
     """The path of a `file:` URL; empty for any other."""
     if not url.startswith("file:"):
         return ""
-    from urllib.request import url2pathname
+    from urllib.parse import unquote
 
-    return url2pathname(re.sub(r"^file:(//(localhost)?(?=/))?", "", url))
+    path = unquote(re.sub(r"^file:(//(localhost)?(?=/))?", "", url))
+    # file:///C:/x is C:/x
+    return path[1:] if re.match(r"/[A-Za-z]:", path) else path

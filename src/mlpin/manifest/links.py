@@ -89,7 +89,8 @@ def link(text: str, *, bases: Sequence[Path], editable: bool = False) -> Link:
         raise ValueError("a repository over SSH is written `git+ssh://…`")
     else:
         raise ValueError(f"`{scheme}:` URLs are not supported")
-    return found._replace(name=found.name or facts.name,
+    return found._replace(
+        name=found.name or facts.name,
         from_egg=not found.name and bool(facts.name),
         extras=found.extras or facts.extras,
         hashes=facts.hashes,

@@ -15,27 +15,28 @@ from mlpin.errors import InputError
 from mlpin.manifest.source_text import redacted
 from mlpin.requirement import Declared, Origin, normalise
 
-NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+NAME = r"[A-Za-z0-9]++(?:[._-]++[A-Za-z0-9]++)*+"
+# possessive throughout, so that a line of a megabyte costs no more than its length
 _RELEASE = r"[0-9]{1,18}(?:\.[0-9]{1,18})"
 _SUFFIX = r"(?:(?:a|b|rc|\.post|\.dev)[0-9]{1,18})?"
 _CLAUSE = (
-    rf"(?:(?:==|!=)[ \t]*{_RELEASE}*(?:\.\*|{_SUFFIX}\+[a-z0-9]+(?:\.[a-z0-9]+)*)"
-    rf"|(?:==|!=|>=|<=|<|>)[ \t]*{_RELEASE}*{_SUFFIX}"
-    rf"|~=[ \t]*{_RELEASE}+{_SUFFIX})"
+    rf"(?:(?:==|!=)[ \t]*+{_RELEASE}*(?:\.\*|{_SUFFIX}\+[a-z0-9]+(?:\.[a-z0-9]+)*)"
+    rf"|(?:==|!=|>=|<=|<|>)[ \t]*+{_RELEASE}*{_SUFFIX}"
+    rf"|~=[ \t]*+{_RELEASE}+{_SUFFIX})"
 )
-_CLAUSES = rf"{_CLAUSE}(?:[ \t]*,[ \t]*{_CLAUSE})*"
+_CLAUSES = rf"{_CLAUSE}(?:[ \t]*+,[ \t]*+{_CLAUSE})*"
 _ITEM = (
     r"(?:python_version|python_full_version|sys_platform|platform_system|platform_machine|os_name"
     r"|platform_python_implementation|implementation_name)"
-    r"[ \t]*(?:==|!=|<=|>=|<|>)[ \t]*(?:'[A-Za-z0-9._-]+'|\"[A-Za-z0-9._-]+\")"
+    r"[ \t]*+(?:==|!=|<=|>=|<|>)[ \t]*+(?:'[A-Za-z0-9._-]+'|\"[A-Za-z0-9._-]+\")"
 )
 _SIMPLE = re.compile(
-    rf"[ \t]*(?P<name>{NAME})[ \t]*(?:\[[ \t]*(?P<extras>{NAME}(?:[ \t]*,[ \t]*{NAME})*)?[ \t]*\])?"
-    rf"[ \t]*(?P<specifier>{_CLAUSES})?"
-    rf"[ \t]*(?:;[ \t]*(?P<marker>{_ITEM}(?:[ \t]+(?:and|or)[ \t]+{_ITEM})*))?[ \t]*"
+    rf"[ \t]*+(?P<name>{NAME})[ \t]*+(?:\[[ \t]*+(?P<extras>{NAME}(?:[ \t]*+,[ \t]*+{NAME})*)?[ \t]*+\])?"
+    rf"[ \t]*+(?P<specifier>{_CLAUSES})?"
+    rf"[ \t]*+(?:;[ \t]*+(?P<marker>{_ITEM}(?:[ \t]++(?:and|or)[ \t]++{_ITEM})*))?[ \t]*+"
 )
-_SPECIFIER = re.compile(rf"[ \t]*(?:{_CLAUSES})?[ \t]*")
-_MARKER = re.compile(rf"[ \t]*{_ITEM}(?:[ \t]+(?:and|or)[ \t]+{_ITEM})*[ \t]*")
+_SPECIFIER = re.compile(rf"[ \t]*+(?:{_CLAUSES})?[ \t]*+")
+_MARKER = re.compile(rf"[ \t]*+{_ITEM}(?:[ \t]++(?:and|or)[ \t]++{_ITEM})*[ \t]*+")
 _MARKER_PARTS = re.compile(r"""([a-z_]+)[ \t]*(==|!=|<=|>=|<|>)[ \t]*['"]([^'"]+)['"]|\b(and|or)\b""")
 _TOO_MANY_DIGITS = re.compile(r"[0-9]{400}")
 
@@ -233,9 +234,9 @@ def _reason(error: BaseException) -> str:
 def _not_a_requirement(text: str, error: Exception, origin: Origin) -> InputError:
     hint = None
     line = text.strip()
-    if re.match(rf"{NAME}[ \t]*(\[[^\]]*\])?[ \t]*=[^=]", line):
+    if re.match(rf"{NAME}[ \t]*+(\[[^\]]*\])?[ \t]*+=[^=]", line):
         hint = "`=` is how conda writes it; in a Python requirement it is `==`"
-    elif re.match(rf"{NAME}[ \t]+[0-9]", line):
+    elif re.match(rf"{NAME}[ \t]++[0-9]", line):
         hint = "write the version with an operator, such as `name==1.2`"
     elif line.endswith("\\"):
         hint = "there is a space after the backslash, so the line is not continued"

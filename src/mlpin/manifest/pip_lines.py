@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from mlpin.manifest.source_text import redacted
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-_HASH_OPTION = re.compile(r"\s+--hash[= ]\s*\S+")
+_HASH_OPTION = re.compile(r" --hash[= ]\S+")
 
 WITH_VALUE = {
     "-i": "--index-url",
@@ -78,12 +77,20 @@ def lines(content: str, environ: Mapping[str, str]) -> Iterator[Line]:
 
 def logical_line(number: int, text: str, environ: Mapping[str, str]) -> Line | None:
     """`text` without its comment and with `${VARIABLES}` that are set; None where nothing is left."""
-    bare = _COMMENT.sub("", text).strip()
+    bare = without_comment(text).strip()
     if not bare:
         return None
     expanded = _VARIABLE.sub(lambda found: environ.get(found[1]) or found[0], bare) if "${" in bare else bare
-    shown = " ".join(_HASH_OPTION.sub("", bare).split())
+    shown = _HASH_OPTION.sub("", " ".join(bare.split()))
     return Line(number, redacted(shown), expanded)
+
+
+def without_comment(text: str) -> str:
+    """`text` up to the first `#` that begins it or follows a blank."""
+    at = text.find("#")
+    while at > 0 and not text[at - 1].isspace():
+        at = text.find("#", at + 1)
+    return text if at < 0 else text[:at].rstrip()
 
 
 def _joined(numbered: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -91,7 +98,7 @@ def _joined(numbered: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     first = 0
     parts: list[str] = []
     for number, text in numbered:
-        comment = _COMMENT.match(text)
+        comment = text.lstrip().startswith("#")
         if text.endswith("\\") and not comment:
             first = first if parts else number
             parts.append(text.strip("\\"))
@@ -113,7 +120,7 @@ def parts(text: str) -> Parts:
     rest = "".join(words[at:])
     editable = re.match(r"(?:-e|--editable(?=[\s=]|$))[\s=]*(.*)", rest, re.DOTALL) if not requirement else None
     if editable:
-        target, *others = re.split(r"\s+(?=--?[A-Za-z])", editable[1], maxsplit=1)
+        target, *others = re.split(r"(?<!\s)\s++(?=--?[A-Za-z])", editable[1], maxsplit=1)
         target = target.strip()
         if len(target) > 1 and target[0] in "'\"" and target[-1] == target[0]:
             target = target[1:-1]

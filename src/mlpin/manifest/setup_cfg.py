@@ -13,12 +13,13 @@ from pathlib import Path
 from mlpin.errors import InputError
 from mlpin.manifest import pep508, project_tables
 from mlpin.manifest.model import Context, Manifest, Note
+from mlpin.manifest.pip_lines import without_comment
 from mlpin.manifest.pyproject import plain_lines
 from mlpin.manifest.source_text import redacted, text_of
 from mlpin.requirement import Declared, Origin, normalise
 
 _SECTION = re.compile(r"\[(?P<name>[^\]]+)\]")
-_OPTION = re.compile(r"(?P<key>[^\s:=#;\[][^:=]*?)\s*[:=]\s*(?P<value>.*)")
+_OPTION = re.compile(r"(?P<key>[^\s:=#;\[][^:=]*)[:=](?P<value>.*)")
 _EXTRAS = "options.extras_require"
 
 Numbered = list[tuple[int, str]]
@@ -138,7 +139,7 @@ class _Reader:
             lines = [(number, part.strip()) for part in text.split(";") if part.strip()]  # as setuptools has it
         found = []
         for number, text in lines:
-            bare = re.sub(r"\s+#.*$", "", text)
+            bare = without_comment(text)
             found.append(pep508.declared(bare, self._origin(number, bare), bases=(self.path.parent,)))
         return found
 

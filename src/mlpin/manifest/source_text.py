@@ -23,7 +23,7 @@ _BOMS = (
     (b"\xfe\xff", "utf-16-be"),
 )
 _CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
-_USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/\s?#'\"]*)@")
+_USER = re.compile(r"(?P<scheme>[A-Za-z0-9+.-]{0,16}://)(?P<user>[^/\s?#'\"]*)@")
 _SECRET_QUERY = re.compile(
     r"(?i)(?<=[?&])((?:[\w-]*token|[\w-]*key|[\w-]*secret|password|sig|[\w-]*signature|[\w-]*credential)=)[^&\s#'\"]+"
 )

@@ -150,7 +150,8 @@ class Sources:
         if not fitting:
             return (requirement,)
         found = [
-            requirement._replace(source=entry.source,
+            requirement._replace(
+                source=entry.source,
                 marker=pep508.both(requirement.marker, entry.marker),
                 hashes=(*requirement.hashes, *entry.hashes),
             )

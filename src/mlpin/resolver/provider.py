@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resolvelib import AbstractProvider
 
@@ -12,6 +12,9 @@ from mlpin.errors import BadDistribution
 from mlpin.requirement import Requirement
 from mlpin.resolver.requirements import SameVersion, Sourced, Specified
 from mlpin.resolver.view import View
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 Progress = Callable[[int, int], None]
 """Told of (names decided, names known) from time to time."""
@@ -127,28 +130,32 @@ def matches(
     always = mode == "allow" or named
     fallback = mode in {"if-necessary", "if-necessary-or-explicit"} or (everything and mode == "explicit")
 
-    def admitted(candidate: Candidate) -> bool:
-        version = candidate.version
-        return all(one.contains(version) for one in specifiers) and (candidate.yanked is None or exact)
+    def admitted(version: Version) -> bool:
+        return all(one.contains(version) for one in specifiers)
+
+    def unyanked(found: Iterator[Candidate]) -> Iterator[Candidate]:
+        return (candidate for candidate in found if exact or candidate.yanked is None)
+
+    def final(version: Version) -> bool:
+        return not version.is_prerelease and admitted(version)
+
+    def unfinished(version: Version) -> bool:
+        return version.is_prerelease and admitted(version)
 
     def search() -> Iterator[Candidate]:
+        offered = admitted if always else final
         first = view.preferred(key)
-        if first is not None and admitted(first) and (always or not first.version.is_prerelease):
+        if first is not None and offered(first.version) and (exact or first.yanked is None):
             yield first
         else:
             first = None
-        final = first is not None
-        later = []
-        for candidate in view.candidates(key):
-            if candidate is first or not admitted(candidate):
-                continue
-            if always or not candidate.version.is_prerelease:
-                final = True
+        none = first is None
+        for candidate in unyanked(view.candidates(key, offered)):
+            if candidate is not first:
+                none = False
                 yield candidate
-            elif fallback:
-                later.append(candidate)
-        if everything or not final:
-            yield from later
+        if fallback and not always and (none or everything):
+            yield from unyanked(view.candidates(key, unfinished))
 
     return search
 

@@ -30,6 +30,8 @@ from mlpin.resolver.requirements import PythonRange, SameVersion, Sourced, Speci
 from mlpin.settings import IndexPin
 
 if TYPE_CHECKING:
+    from packaging.version import Version
+
     from mlpin.target import Target
 
 FROM_METADATA = Origin("candidate")
@@ -39,6 +41,10 @@ NEAR_RELEASES = 5
 """How many releases an older wheel may be behind a newer source archive and still go before it…"""
 NEAR_DAYS = 365
 """… and how many days, where the index says when files were uploaded."""
+
+
+def _anything(version: Version) -> bool:  # noqa: ARG001
+    return True
 
 
 class Catalog(Protocol):
@@ -96,7 +102,6 @@ class View:
         self._holds: dict[tuple[str, str], bool] = {}
         self._python_fits: dict[str, bool] = {}
         self._built: dict[tuple[str, str], Candidate | Rejection] = {}
-        self._orders: dict[str, _Remembered] = {}
         self._extras: dict[tuple[int, str], Candidate] = {}
         self._required: dict[int, tuple[Requirement, ...]] = {}
         self._sourced: dict[tuple[str, Source], Candidate] = {}
@@ -225,14 +230,14 @@ class View:
 
     # -- candidates
 
-    def candidates(self, key: Key) -> Iterable[Candidate]:
-        """The usable candidates of a distribution or one of its extras, in the order to try them."""
-        order = self._orders.get(key.name)
-        if order is None:
-            order = self._orders[key.name] = _Remembered(self._ordered(key.name))
+    def candidates(self, key: Key, admitted: Callable[[Version], bool] = _anything) -> Iterator[Candidate]:
+        """The usable candidates of a distribution or an extra with an admitted version, in the order to try them.
+
+        Only versions that are admitted are looked at: a project may have thousands of files of other ones.
+        """
         if not key.extra:
-            return order
-        return (self._with_extra(candidate, key) for candidate in order)
+            return self._ordered(key.name, admitted)
+        return (self._with_extra(candidate, key) for candidate in self._ordered(key.name, admitted))
 
     def sourced(self, requirement: Sourced) -> Candidate:
         """The one candidate of a requirement on a URL, repository or path. Raises `BadDistribution` and others."""
@@ -299,10 +304,12 @@ class View:
             self.policy.resolution == "lowest-direct" and name in self.direct
         )
 
-    def _ordered(self, name: str) -> Iterator[Candidate]:
+    def _ordered(self, name: str, admitted: Callable[[Version], bool]) -> Iterator[Candidate]:
         listing = self.listing(name)
         usable = (
-            found for text in listing.versions if isinstance(found := self._candidate(listing, text), Candidate)
+            found
+            for text in listing.versions
+            if admitted(parsed(text)) and isinstance(found := self._candidate(listing, text), Candidate)
         )
         if self.lowest_first(name):
             yield from reversed(list(usable))
@@ -421,47 +428,14 @@ class View:
             best = next(
                 (
                     candidate
-                    for candidate in self.candidates(wanted.key)
-                    if wanted.admits(candidate)
-                    and candidate.yanked is None
+                    for candidate in self.candidates(wanted.key, wanted.specifier.contains)
+                    if candidate.yanked is None
                     and (not candidate.version.is_prerelease or wanted.specifier.names_prerelease)
                 ),
                 None,
             )
         if best is not None:
             self.foresee(list(self.requires(best)))
-
-
-class _Remembered:
-    """An iterator that can be read again from the start, by several readers and threads."""
-
-    __slots__ = ("_found", "_lock", "_rest")
-
-    def __init__(self, rest: Iterator[Candidate]) -> None:
-        import threading
-
-        self._found: list[Candidate] = []
-        self._rest: Iterator[Candidate] | None = rest
-        self._lock = threading.Lock()
-
-    def __iter__(self) -> Iterator[Candidate]:
-        at = 0
-        while True:
-            if at < len(self._found):
-                yield self._found[at]
-                at += 1
-                continue
-            if self._rest is None:
-                return
-            with self._lock:
-                if at < len(self._found):
-                    continue
-                if self._rest is None:
-                    return
-                try:
-                    self._found.append(next(self._rest))
-                except StopIteration:
-                    self._rest = None
 
 
 def _near(candidate: Candidate, newer: Candidate) -> bool:
