@@ -6,10 +6,12 @@ Reports, locks and `explain` are built from these; nothing in here knows how it 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.candidate import Candidate, Key, Rejection
-from mlpin.requirement import Requirement
+
+if TYPE_CHECKING:
+    from mlpin.requirement import Requirement
 
 
 class Edge(NamedTuple):

@@ -8,10 +8,25 @@ versions, and the origin that a report shows. This module knows nothing of files
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from mlpin.candidate import Candidate, Key
+
+    class Requirement(Protocol):
+        """What the resolver asks of every kind of requirement (specifier, MatchSpec, rule)."""
+
+        @property
+        def key(self) -> Key: ...
+
+        @property
+        def origin(self) -> Origin: ...
+
+        def admits(self, candidate: Candidate) -> bool:
+            """Whether this candidate satisfies the requirement."""
+            ...
 
 OriginKind = Literal["manifest", "option", "config", "candidate", "target", "lock"]
 
@@ -87,17 +102,3 @@ class Declared(NamedTuple):
     marker: str = ""
     source: Source | None = None
     hashes: tuple[str, ...] = ()
-
-
-class Requirement(Protocol):
-    """What the resolver asks of every kind of requirement (specifier, MatchSpec, rule)."""
-
-    @property
-    def key(self) -> Key: ...
-
-    @property
-    def origin(self) -> Origin: ...
-
-    def admits(self, candidate: Candidate) -> bool:
-        """Whether this candidate satisfies the requirement."""
-        ...

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from mlpin.candidate import Metadata
 from mlpin.index import metadata as metadata_form
-from mlpin.index.simple import Page
+from mlpin.index.page import Page
 
 DEFAULT_MAX_AGE = 600
 """Seconds that a page is taken as fresh where the index says nothing: what the public one says."""

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from mlpin.candidate import Artifact, Listing, Metadata
 from mlpin.errors import BadDistribution, IndexUnavailable
 from mlpin.index.cache import DEFAULT_MAX_AGE, Cache
+from mlpin.index.page import Page
 from mlpin.index.places import Place, Places, named_place, shown
-from mlpin.index.simple import ACCEPT, Page, parse
 from mlpin.settings import SuppliedMetadata
 
 T = TypeVar("T")
@@ -213,6 +213,8 @@ class Catalog:
         stored = self.cache.page(place.url, name)
         if stored and (stored.fresh or self.offline):
             return stored.page
+        from mlpin.index.simple import ACCEPT, parse
+
         url = place.page(name)
         headers = {"Accept": ACCEPT}
         if stored and stored.etag:

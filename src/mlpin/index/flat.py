@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from mlpin.candidate import Artifact, Listing
 from mlpin.errors import IndexUnavailable
 from mlpin.index.names import FileName, read, version
+from mlpin.index.page import Page
 from mlpin.index.places import Place, shown
-from mlpin.index.simple import Page, parse_html
+from mlpin.index.simple import parse_html
 from mlpin.index.url import local_path
 
 if TYPE_CHECKING:

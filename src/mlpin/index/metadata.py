@@ -36,7 +36,7 @@ def headers(text: str) -> dict[str, list[str]]:
             break
         if line[0] in " \t":
             if values:
-                values[-1] += "\n" + line.strip()
+                values[-1] += " " + line.strip()
             continue
         name, colon, value = line.partition(":")
         if not colon:

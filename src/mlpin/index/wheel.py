@@ -7,6 +7,7 @@ are hostile input: sizes are checked before anything is unpacked, and only one m
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from mlpin.requirement import normalise
 MAX_METADATA = 16 << 20
 MAX_DIRECTORY = 64 << 20
 TAIL = 48 << 10
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, NotImplementedError, RuntimeError)
 
 Fetch = Callable[[int, int], bytes]
 """The bytes of the file from start to end (exclusive)."""
@@ -87,7 +89,7 @@ def metadata_of(size: int, tail: bytes, fetch: Fetch, filename: str, project: st
             raise BadDistribution("its METADATA is not of the size that the archive states", where=filename)
     except BadDistribution as error:
         raise BadDistribution(error.message, where=filename) from None
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+    except _BROKEN as error:
         raise BadDistribution(f"not a readable wheel: {error}", where=filename) from None
     return data.decode("utf-8", "replace")
 

@@ -185,9 +185,8 @@ class TomlFile:
         except InputError as error:
             key = _MESSAGE_KEY.match(error.message)
             if error.where == self.shown and key:
-                steps: list[Step] = []
-                for step in re.findall(r"\[(\d+)\]|([^.\[\]]+)", key[1]):
-                    steps.append(int(step[0]) if step[0] else step[1])
+                found = re.findall(r"\[(\d+)\]|([^.\[\]]+)", key[1])
+                steps: list[Step] = [int(position) if position else name for position, name in found]
                 error.where = self.origin(steps).place
             raise
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mlpin.candidate import Candidate, Key, Rejection
 from mlpin.errors import MlpinError
 from mlpin.outcome import Conflict, Edge, GaveUp
 from mlpin.pipeline import LockResult, TargetResult
-from mlpin.requirement import Requirement
 from mlpin.resolver.requirements import PythonRange, SameVersion, Unusable
+
+if TYPE_CHECKING:
+    from mlpin.requirement import Requirement
 
 WIDTH = 80
 _SHOWN = 12

@@ -9,13 +9,15 @@ It works within a budget of candidates tried, and says so when that is used up.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.candidate import Candidate, Key
 from mlpin.outcome import Edge
-from mlpin.requirement import Requirement
 from mlpin.resolver.provider import matches
 from mlpin.resolver.view import View
+
+if TYPE_CHECKING:
+    from mlpin.requirement import Requirement
 
 BUDGET = 20_000
 """Candidates tried before giving up."""

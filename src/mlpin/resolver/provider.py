@@ -9,18 +9,19 @@ from resolvelib import AbstractProvider
 
 from mlpin.candidate import Candidate, Key
 from mlpin.errors import BadDistribution
-from mlpin.requirement import Requirement
 from mlpin.resolver.requirements import SameVersion, Sourced, Specified
 from mlpin.resolver.view import View
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from mlpin.requirement import Requirement
+
 Progress = Callable[[int, int], None]
 """Told of (names decided, names known) from time to time."""
 
 
-class Provider(AbstractProvider[Requirement, Candidate, Key]):
+class Provider(AbstractProvider["Requirement", Candidate, Key]):
     """Answers from a view. One object serves one resolution."""
 
     def __init__(self, view: View, roots: Sequence[Requirement], progress: Progress | None = None) -> None:

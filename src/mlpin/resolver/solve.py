@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resolvelib import BaseReporter
 from resolvelib.resolvers import Resolution as Search
@@ -15,17 +15,19 @@ from resolvelib.resolvers import ResolutionImpossible, ResolutionTooDeep
 
 from mlpin.candidate import Candidate, Key, Rejection
 from mlpin.outcome import Conflict, Edge, GaveUp, Outcome, Resolution
-from mlpin.requirement import Requirement
 from mlpin.resolver import complete
 from mlpin.resolver.provider import Progress, Provider
 from mlpin.resolver.requirements import Specified
 from mlpin.resolver.view import View
 
+if TYPE_CHECKING:
+    from mlpin.requirement import Requirement
+
 ROUNDS = 5_000
 """Rounds of resolvelib. It also decides when optimistic backjumping stops, so it is part of the input."""
 
 
-class _Reporter(BaseReporter[Requirement, Candidate, Key]):
+class _Reporter(BaseReporter["Requirement", Candidate, Key]):
     """Passes requirements on as guesses as soon as they are known."""
 
     def __init__(self, view: View) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.candidate import (
     PYTHON,
@@ -24,15 +24,33 @@ from mlpin.candidate import (
 )
 from mlpin.errors import BadDistribution, InputError
 from mlpin.index.names import version as parsed
-from mlpin.requirement import Declared, IndexSource, Origin, Requirement, Source
+from mlpin.requirement import Declared, IndexSource, Origin, Source
 from mlpin.resolver import unfit
 from mlpin.resolver.requirements import PythonRange, SameVersion, Sourced, Specified, Unusable, specifier
 from mlpin.settings import IndexPin
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from packaging.version import Version
 
+    from mlpin.requirement import Requirement
     from mlpin.target import Target
+
+    class Catalog(Protocol):
+        """What the view asks of `index.catalog`."""
+
+        def listing(self, name: str, pinned: str = "") -> Listing: ...
+
+        def metadata(self, name: str, version: str, artifact: Artifact) -> Metadata: ...
+
+        def foresee(self, guess: Callable[[], None]) -> None: ...
+
+
+    class Sources(Protocol):
+        """What the view asks of `mlpin.sources`: distributions that are not on an index."""
+
+        def fetch(self, source: Source, hashes: tuple[str, ...], origin: Origin) -> tuple[Metadata, Artifact | None]: ...
 
 FROM_METADATA = Origin("candidate")
 """The origin of what a candidate requires; which one it is stands on the edge."""
@@ -45,22 +63,6 @@ NEAR_DAYS = 365
 
 def _anything(version: Version) -> bool:  # noqa: ARG001
     return True
-
-
-class Catalog(Protocol):
-    """What the view asks of `index.catalog`."""
-
-    def listing(self, name: str, pinned: str = "") -> Listing: ...
-
-    def metadata(self, name: str, version: str, artifact: Artifact) -> Metadata: ...
-
-    def foresee(self, guess: Callable[[], None]) -> None: ...
-
-
-class Sources(Protocol):
-    """What the view asks of `mlpin.sources`: distributions that are not on an index."""
-
-    def fetch(self, source: Source, hashes: tuple[str, ...], origin: Origin) -> tuple[Metadata, Artifact | None]: ...
 
 
 class Policy(NamedTuple):
@@ -94,7 +96,9 @@ class Policy(NamedTuple):
 class View:
     """Candidates and their requirements for one target."""
 
-    def __init__(self, target: Target, catalog: Catalog, policy: Policy, sources: Sources | None = None) -> None:
+    def __init__(
+        self, target: Target, catalog: Catalog, policy: Policy, sources: Callable[[], Sources] | None = None
+    ) -> None:
         self.target = target
         self.policy = policy
         self._catalog = catalog
@@ -223,7 +227,7 @@ class View:
         """The metadata of a distribution's candidate. Raises `BadDistribution`."""
         if candidate.source is not None:
             assert self._sources is not None
-            return self._sources.fetch(candidate.source, (), Origin("candidate"))[0]
+            return self._sources().fetch(candidate.source, (), Origin("candidate"))[0]
         file = candidate.wheels[0] if candidate.wheels else candidate.sdist
         assert file is not None
         return self._catalog.metadata(candidate.name, str(candidate.version), file)
@@ -245,7 +249,7 @@ class View:
         base = self._sourced.get((key.name, requirement.source))
         if base is None:
             assert self._sources is not None
-            metadata, artifact = self._sources.fetch(
+            metadata, artifact = self._sources().fetch(
                 requirement.source, tuple(self.policy.hashes.get(key.name, ())), requirement.origin
             )
             if metadata.name != key.name:
