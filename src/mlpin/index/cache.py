@@ -63,6 +63,8 @@ class Cache:
             with open(path, "rb", buffering=0) as file:
                 data = file.read(_HEAD)
                 facts = os.fstat(file.fileno())
+                if b"\n" not in data and len(data) == _HEAD:
+                    data += file.read()
         except OSError:
             return None
 

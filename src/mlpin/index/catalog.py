@@ -100,7 +100,7 @@ class Catalog:
         """The text at `url`. Raises `IndexUnavailable`."""
         answer = self.transport.get(url)
         if answer.status != 200:
-            raise IndexUnavailable(f"the server answered {answer.status}", where=url)
+            raise IndexUnavailable(f"the server answered {answer.status}", where=redacted(url))
         return str(answer.body.decode("utf-8", "replace"))
 
     # -- guesses
@@ -240,7 +240,7 @@ class Catalog:
         elif answer.status == 200:
             page = parse(name, answer.headers.get("content-type", ""), answer.body, answer.url)
         else:
-            raise IndexUnavailable(f"the index answered {answer.status}", where=url)
+            raise IndexUnavailable(f"the index answered {answer.status}", where=redacted(url))
         self.cache.store_page(
             place.url,
             page,

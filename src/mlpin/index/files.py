@@ -19,9 +19,12 @@ from mlpin.index.url import local_path
 
 if TYPE_CHECKING:
     from mlpin.index.catalog import Catalog
+    from mlpin.index.transport import Answer
 
 _TOTAL = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_SHA256 = re.compile(rb"[0-9a-f]{64}")
 _ABSENT = frozenset({404, 410})
+_NOT_THERE = "the index lists it, but answers that it is not there"
 
 
 def metadata(catalog: Catalog, name: str, version: str, artifact: Artifact) -> Metadata:
@@ -40,8 +43,8 @@ def metadata(catalog: Catalog, name: str, version: str, artifact: Artifact) -> M
     if artifact.metadata:
         answer = transport.get(artifact.url + ".metadata", limit=wheel.MAX_METADATA)
         if answer.status == 200:
-            stated = artifact.metadata.partition(":")[2]
-            if stated and hashlib.sha256(answer.body).hexdigest() != stated:
+            kind, _, stated = artifact.metadata.partition(":")
+            if kind == "sha256" and hashlib.sha256(answer.body).hexdigest() != stated.lower():
                 raise BadDistribution("its metadata file is not the one whose hash the index states", where=artifact.filename)
             text = answer.body.decode("utf-8", "replace")
             return headers.parse(text, artifact.filename, name, version, "metadata-file")
@@ -60,27 +63,34 @@ def _by_ranges(catalog: Catalog, artifact: Artifact, name: str, version: str) ->
         return bool(status == 206)
 
     answer = transport.get(artifact.url, span=f"bytes=-{wheel.TAIL}", enough=partial)
-    if answer.status in {416, 400, 501}:
-        # Some servers know no ranges from the end.
+    if answer.status in {416, 400} or (answer.status == 206 and not _is_tail(answer)):
+        # Some servers know no ranges from the end, or take them for ranges from the start.
         size = transport.size(artifact.url)
         if size is None:
             return None
         answer = transport.get(artifact.url, span=f"bytes={max(0, size - wheel.TAIL)}-{size - 1}", enough=partial)
     if answer.status in _ABSENT:
-        raise BadDistribution("the index lists it, but answers that it is not there", where=artifact.filename)
-    if answer.status != 206:
-        return None
-    stated = _TOTAL.fullmatch(answer.headers.get("content-range", "").strip())
-    if not stated or int(stated[2]) - int(stated[1]) + 1 != len(answer.body):
+        raise BadDistribution(_NOT_THERE, where=artifact.filename)
+    total = _is_tail(answer) if answer.status == 206 else 0
+    if not total:
         return None
 
     def fetch(start: int, end: int) -> bytes:
         part = transport.get(artifact.url, span=f"bytes={start}-{end - 1}", enough=partial)
         if part.status != 206:
-            raise IndexUnavailable(f"the index answered {part.status} to a byte range", where=artifact.url)
+            raise IndexUnavailable(f"the index answered {part.status} to a byte range", where=redacted(artifact.url))
         return bytes(part.body)
 
-    return wheel.metadata_of(int(stated[3]), answer.body, fetch, artifact.filename, name, version)
+    return wheel.metadata_of(total, answer.body, fetch, artifact.filename, name, version)
+
+
+def _is_tail(answer: Answer) -> int:
+    """The size of the whole file if the answer is its last part; else 0."""
+    stated = _TOTAL.fullmatch(answer.headers.get("content-range", "").strip())
+    if not stated:
+        return 0
+    first, last, total = int(stated[1]), int(stated[2]), int(stated[3])
+    return total if last + 1 == total and total - first == len(answer.body) else 0
 
 
 def _from_file(file: IO[bytes], artifact: Artifact, name: str, version: str) -> str:
@@ -96,7 +106,7 @@ def _from_file(file: IO[bytes], artifact: Artifact, name: str, version: str) -> 
 def sha256(catalog: Catalog, artifact: Artifact) -> str:
     """The sha256 of a file, computed. Raises as `metadata` does."""
     known = catalog.cache.blob("sha256-v1", artifact.url)
-    if known and not local_path(artifact.url):
+    if known and _SHA256.fullmatch(known) and not local_path(artifact.url):
         return known.decode()
     with _downloaded(catalog, artifact) as file:
         file.seek(0)
@@ -107,6 +117,8 @@ def sha256(catalog: Catalog, artifact: Artifact) -> str:
 
 
 def _whole(catalog: Catalog, artifact: Artifact) -> bytes:
+    if (artifact.size or 0) > sdist.MAX_ARCHIVE:
+        raise BadDistribution("a source archive that is too large to read", where=artifact.filename)
     with _downloaded(catalog, artifact) as file:
         file.seek(0, 2)
         if file.tell() > sdist.MAX_ARCHIVE:
@@ -123,7 +135,11 @@ def _downloaded(catalog: Catalog, artifact: Artifact) -> IO[bytes]:
     catalog.tell("download", artifact.filename)
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
-        found = transport.download(artifact.url, file)
+        status, found = transport.download(artifact.url, file)
+        if status in _ABSENT:
+            raise BadDistribution(_NOT_THERE, where=artifact.filename)
+        if status != 200:
+            raise IndexUnavailable(f"the index answered {status}", where=redacted(artifact.url))
     except BaseException:
         file.close()
         raise

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from mlpin.candidate import Artifact, Listing
+from mlpin.errors import IndexUnavailable
 from mlpin.index.names import read
 from mlpin.index.url import strip_credentials
 
@@ -77,7 +78,9 @@ class Page(Mapping[str, tuple[Artifact, ...]]):
                 # Another process may have replaced the record meanwhile: then what it says now counts.
                 whole = self._rest()
                 self._rest = lambda: whole
-                files = whole[key] if whole is not None and key in whole else ()
+                if whole is None or key not in whole:
+                    raise IndexUnavailable("its page was taken out of the cache while it was read", where=self.project, hint="run it again")
+                files = whole[key]
             else:
                 decode = _html_files if self.kind == "html" else _json_files
                 files = decode(self._body[start:end].decode(), self.base, self.project)
@@ -150,7 +153,7 @@ def _html_files(text: str, base: str, project: str) -> tuple[Artifact, ...]:
                     _absolute(base, href),
                     (("sha256", digest),),
                     unescape(python) if python else "",
-                    upload_time=uploaded,
+                    upload_time=_uploaded(uploaded),
                     metadata=f"sha256:{metadata}" if metadata else "",
                     tags=stated.tags,
                     build=stated.build,
@@ -175,13 +178,19 @@ def _html_files(text: str, base: str, project: str) -> tuple[Artifact, ...]:
                 attributes.get("data-yanked"),
                 None,
                 # No part of PEP 503, but some mirrors carry over what PEP 700 says in JSON.
-                attributes.get("data-upload-time", ""),
+                _uploaded(attributes.get("data-upload-time", "")),
                 metadata.replace("=", ":") if metadata not in {"", "false"} else "",
                 stated.tags,
                 stated.build,
             )
         )
     return tuple(found)
+
+
+def _uploaded(text: str) -> str:
+    """An upload time as PEP 700 wants it; what says no zone is UTC, whatever this machine's is."""
+    found = _UPLOADED.fullmatch(text) if text else None
+    return f"{found[1]}Z" if found else ""
 
 
 def _json_files(text: str, base: str, project: str) -> tuple[Artifact, ...]:
@@ -198,7 +207,6 @@ def _json_files(text: str, base: str, project: str) -> tuple[Artifact, ...]:
             metadata = f"sha256:{metadata['sha256']}" if "sha256" in metadata else "true"
         hashes = file.get("hashes")
         size = file.get("size")
-        uploaded = _UPLOADED.fullmatch(_text(file.get("upload-time")))
         found.append(
             Artifact(
                 file["filename"],
@@ -207,8 +215,7 @@ def _json_files(text: str, base: str, project: str) -> tuple[Artifact, ...]:
                 _text(file.get("requires-python")),
                 None if yanked is False or yanked is None else yanked if isinstance(yanked, str) else "",
                 size if type(size) is int else None,
-                # PEP 700 wants UTC; what says no zone is that, whatever this machine's is.
-                f"{uploaded[1]}Z" if uploaded else "",
+                _uploaded(_text(file.get("upload-time"))),
                 metadata if isinstance(metadata, str) else "true" if metadata else "",
                 stated.tags,
                 stated.build,

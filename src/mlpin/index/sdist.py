@@ -6,13 +6,16 @@ In this order: PKG-INFO with static dependencies (metadata 2.2 and newer, PEP 64
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import re
 import tarfile
 import tomllib
 import zipfile
 import zlib
-from typing import Any
+from typing import IO, Any
 
 from mlpin.candidate import Metadata
 from mlpin.errors import BadDistribution
@@ -23,7 +26,11 @@ from mlpin.requirement import normalise
 MAX_MEMBER = 16 << 20
 MAX_ARCHIVE = 512 << 20
 _SECTION = re.compile(r"\[([^\]]*)\]")
-_WANTED = re.compile(r"[^/]+/(?:PKG-INFO|pyproject\.toml|[^/]+\.egg-info/requires\.txt|src/[^/]+\.egg-info/requires\.txt)")
+_BROKEN = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(OSError, EOFError, ValueError, NotImplementedError, RuntimeError),
+)
+_WANTED = re.compile(r"(?!\.\.?/)[^/]+/(?:PKG-INFO|pyproject\.toml|[^/]+\.egg-info/requires\.txt|src/[^/]+\.egg-info/requires\.txt)")
 
 
 def metadata_of(data: bytes, filename: str, project: str, version: str) -> Metadata:
@@ -33,7 +40,7 @@ def metadata_of(data: bytes, filename: str, project: str, version: str) -> Metad
     """
     try:
         members = _zip_members(data) if filename.endswith(".zip") else _tar_members(data)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
+    except _BROKEN as error:
         raise BadDistribution(f"not a readable source archive: {error}", where=filename) from None
     info = _only(members, lambda path: path.endswith("/PKG-INFO"))
     requires = _only(members, lambda path: path.endswith("/requires.txt"))
@@ -61,7 +68,9 @@ def metadata_of(data: bytes, filename: str, project: str, version: str) -> Metad
 
 def _static(fields: dict[str, list[str]]) -> bool:
     major, _, minor = fields.get("metadata-version", ["0.0"])[0].partition(".")
-    return major.isdigit() and minor.isdigit() and (int(major), int(minor)) >= (2, 2)
+    return bool(re.fullmatch("[0-9]{1,4}", major) and re.fullmatch("[0-9]{1,4}", minor)) and (
+        (int(major), int(minor)) >= (2, 2)
+    )
 
 
 def _only(members: dict[str, str], test: Any) -> str | None:
@@ -73,7 +82,7 @@ def _only(members: dict[str, str], test: Any) -> str | None:
 def _tar_members(data: bytes) -> dict[str, str]:
     found = {}
     read = 0
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:*") as archive:
+    with tarfile.open(fileobj=_Guarded(_unpacked(data)), mode="r:") as archive:  # type: ignore[call-overload]
         for member in archive:
             read += member.size
             if read > MAX_ARCHIVE:
@@ -84,6 +93,28 @@ def _tar_members(data: bytes) -> dict[str, str]:
                 if file is not None:
                     found[name] = file.read(MAX_MEMBER).decode("utf-8", "replace")
     return found
+
+
+def _unpacked(data: bytes) -> IO[bytes]:
+    file = io.BytesIO(data)
+    if data.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+    if data.startswith(b"BZh"):
+        return bz2.BZ2File(file)
+    return lzma.LZMAFile(file) if data.startswith(b"\xfd7zXZ") else file
+
+
+class _Guarded:
+    """A file of which nothing large is read at once: tarfile takes extended headers whole into memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= MAX_MEMBER + tarfile.BLOCKSIZE:
+            raise ValueError("a header in it is larger than can be true")
+        return self._file.read(size)
 
 
 def _zip_members(data: bytes) -> dict[str, str]:
@@ -129,23 +160,31 @@ def project_metadata(text: str, where: str) -> Metadata | None:
     if not isinstance(project, dict) or not isinstance(project.get("name"), str):
         return None
     dynamic = project.get("dynamic", [])
-    if not isinstance(dynamic, list) or {"dependencies", "optional-dependencies", "requires-python"} & set(dynamic):
+    if not _texts(dynamic) or {"dependencies", "optional-dependencies", "requires-python"} & set(dynamic):
         return None
-    lines = [line for line in project.get("dependencies", []) if isinstance(line, str)]
+    stated_lines = project.get("dependencies", [])
     extras = project.get("optional-dependencies", {})
-    if not isinstance(extras, dict):
+    requires_python = project.get("requires-python", "")
+    if not _texts(stated_lines) or not isinstance(extras, dict) or not isinstance(requires_python, str):
         return None
+    if not all(_texts(items) for items in extras.values()):
+        return None
+    lines = list(stated_lines)
     for extra, items in extras.items():
         for item in items:
-            requirement, _, marker = str(item).partition(";")
+            requirement, _, marker = item.partition(";")
             joined = f'({marker.strip()}) and extra == "{extra}"' if marker.strip() else f'extra == "{extra}"'
             lines.append(f"{requirement.strip()} ; {joined}")
     stated = project.get("version", "")
     return Metadata(
         normalise(project["name"]),
         (normalised_version(stated) or "") if isinstance(stated, str) else "",
-        str(project.get("requires-python", "")),
+        requires_python,
         metadata.dependencies(lines, where),
         tuple(sorted(normalise(str(name)) for name in extras)),
         "source-tree",
     )
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

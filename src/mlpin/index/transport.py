@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from mlpin import __version__
@@ -22,6 +22,8 @@ from mlpin.index.url import redacted, split_credentials
 
 if TYPE_CHECKING:
     import httpx
+
+T = TypeVar("T")
 
 CONNECTIONS = 16
 """More of them stall HTTP/1.1 on some mirrors; fewer leave the link idle."""
@@ -89,35 +91,52 @@ class Transport:
         sent = dict(headers or {})
         if span:
             sent |= {"Range": span, "Accept-Encoding": "identity"}
+
+        def once() -> Answer:
+            with self._request("GET", url, sent) as (response, final):
+                if enough is not None and not enough(response.status_code):
+                    return Answer(response.status_code, response.headers, b"", final)
+                return Answer(response.status_code, response.headers, _read(response, limit, final), final)
+
+        return self._whole(once)
+
+    def size(self, url: str) -> int | None:
+        """The size of the file at `url` in bytes, as HEAD tells it; None where it does not."""
+        try:
+            with self._request("HEAD", url, {"Accept-Encoding": "identity"}) as (response, _):
+                length = response.headers.get("content-length", "")
+                return int(length) if response.status_code == 200 and length.isdecimal() else None
+        except IndexUnavailable:
+            return None
+
+    def download(self, url: str, file: IO[bytes]) -> tuple[int, str]:
+        """Writes the file at `url` into `file`; the status, and where it is 200 the sha256 in hexadecimal."""
+
+        def once() -> tuple[int, str]:
+            digest = hashlib.sha256()
+            with self._request("GET", url, {"Accept-Encoding": "identity"}) as (response, final):
+                if response.status_code != 200:
+                    return response.status_code, ""
+                file.seek(0)
+                file.truncate()
+                for chunk in _chunks(response, final):
+                    digest.update(chunk)
+                    file.write(chunk)
+            return 200, digest.hexdigest()
+
+        return self._whole(once)
+
+    def _whole(self, once: Callable[[], T]) -> T:
+        """What `once` returns, asked again where the body breaks off."""
         tries = 0
         while True:
             try:
-                with self._request("GET", url, sent) as (response, final):
-                    if enough is not None and not enough(response.status_code):
-                        return Answer(response.status_code, response.headers, b"", final)
-                    return Answer(response.status_code, response.headers, _read(response, limit, final), final)
+                return once()
             except _BrokenOff:
                 tries += 1
                 if tries > self._connection.retries:
                     raise
                 self._connection.sleep(0.5 * 2**tries)
-
-    def size(self, url: str) -> int | None:
-        """The size of the file at `url` in bytes, as HEAD tells it."""
-        with self._request("HEAD", url, {"Accept-Encoding": "identity"}) as (response, _):
-            length = response.headers.get("content-length", "")
-            return int(length) if response.status_code == 200 and length.isdigit() else None
-
-    def download(self, url: str, file: IO[bytes]) -> str:
-        """Writes the file at `url` into `file`; its sha256 in hexadecimal."""
-        digest = hashlib.sha256()
-        with self._request("GET", url, {"Accept-Encoding": "identity"}) as (response, final):
-            if response.status_code != 200:
-                raise IndexUnavailable(f"the index answered {response.status_code}", where=final)
-            for chunk in _chunks(response, final):
-                digest.update(chunk)
-                file.write(chunk)
-        return digest.hexdigest()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -126,7 +145,12 @@ class Transport:
 
     @contextmanager
     def _request(self, method: str, url: str, headers: Mapping[str, str]) -> Iterator[tuple[httpx.Response, str]]:
-        response, final = self._send(method, url, headers)
+        import httpx
+
+        try:
+            response, final = self._send(method, url, headers)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise IndexUnavailable(f"this cannot be asked: {error}", where=redacted(url)) from None
         try:
             yield response, final
         finally:
@@ -154,7 +178,8 @@ class Transport:
                 final = isinstance(error, httpx.UnsupportedProtocol) or "certificate" in problem.lower()
             else:
                 status = response.status_code
-                if response.is_redirect and redirects < _MAX_REDIRECTS:
+                moved = response.has_redirect_location
+                if moved and redirects < _MAX_REDIRECTS:
                     target = urljoin(clean, response.headers.get("location", ""))
                     response.close()
                     target, found = split_credentials(target)
@@ -167,9 +192,10 @@ class Transport:
                     if status in {401, 403, 407}:
                         response.close()
                         raise self._refused(status, clean, bool(own or self._login(clean)))
-                    if status >= 500 or response.is_redirect:
+                    if status >= 500 or moved:
                         response.close()
-                        raise IndexUnavailable(f"the index answered {status}", where=redacted(clean))
+                        asked = f" ({redirects} redirects)" if moved else ""
+                        raise IndexUnavailable(f"the index answered {status}{asked}", where=redacted(clean))
                     return response, clean
                 problem, final = f"the index answered {status}", False
                 after = response.headers.get("retry-after", "")
@@ -235,9 +261,9 @@ class Transport:
         )
 
     def _login(self, url: str) -> tuple[str, str] | None:
-        matching = [prefix for prefix in self._connection.credentials if _below(url, prefix)]
+        matching = [prefix for prefix in self._connection.credentials if _same_host(url, prefix)]
         if matching:
-            return self._connection.credentials[max(matching, key=len)]
+            return self._connection.credentials[max(matching, key=lambda prefix: _common(url, prefix))]
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         with self._lock:
@@ -248,9 +274,19 @@ class Transport:
             return self._asked[origin]
 
 
-def _below(url: str, prefix: str) -> bool:
+def _same_host(url: str, prefix: str) -> bool:
     """Whether a login for `prefix` holds for `url`: the same host (PyPI-style indexes keep files elsewhere on it)."""
     return urlsplit(url)[:2] == urlsplit(prefix)[:2]
+
+
+def _common(url: str, prefix: str) -> int:
+    """How many parts of their paths two URLs share from the start: indexes of one host may have logins of their own."""
+    found = 0
+    for one, other in zip(url.split("/"), prefix.rstrip("/").split("/"), strict=False):
+        if one != other:
+            break
+        found += 1
+    return found
 
 
 def _context(cert: str) -> ssl.SSLContext:
@@ -293,7 +329,7 @@ def _keyring(origin: str) -> tuple[str, str] | None:
 
 def _seconds(text: str) -> float:
     """Retry-After in seconds: a number, or a date (RFC 9110)."""
-    if text.strip().isdigit():
+    if text.strip().isdecimal():
         return float(text)
     from email.utils import parsedate_to_datetime
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.candidate import Candidate, Key
 from mlpin.outcome import Edge
-from mlpin.resolver.provider import matches
+from mlpin.resolver.provider import allowed, matches
 from mlpin.resolver.view import View
 
 if TYPE_CHECKING:
@@ -50,15 +50,23 @@ class Verdict(NamedTuple):
 
 
 class Search:
-    """One complete search for `roots` over `view`."""
+    """One complete search for `roots` over `view`.
 
-    def __init__(self, view: View, roots: Sequence[Requirement], budget: int = BUDGET) -> None:
+    Unless it is `liberal`, what only a requirement still to come could admit (a yanked version, say) counts as
+    absent, and `held_back` tells of it.
+    """
+
+    def __init__(
+        self, view: View, roots: Sequence[Requirement], budget: int = BUDGET, *, liberal: bool = False
+    ) -> None:
         self._view = view
+        self._liberal = liberal
+        self.held_back: list[Candidate] = []
         self._budget = budget
         self._tried = 0
         self._pins: dict[Key, Candidate] = {}
         self._asked: dict[Key, list[Edge]] = {}
-        self._sizes: dict[tuple[Key, int], int] = {}
+        self._sizes: dict[tuple[Key, tuple[Requirement, ...]], int] = {}
         self._failures: dict[Key, list[Edge]] = {}
         for requirement in roots:
             self._asked.setdefault(requirement.key, []).append(Edge(requirement, None))
@@ -71,11 +79,17 @@ class Search:
         stack: list[_Frame] = []
         while True:
             key = self._next()
-            if key is None:
+            if key is not None:
+                frame = _Frame(key, self._matches(key, ()), self._parents(self._asked[key]))
+                stack.append(frame)
+                self._failures[key] = []
+            elif not self._liberal or not stack or self._stands():
                 return Verdict(dict(self._pins), tried=self._tried)
-            frame = _Frame(key, self._matches(key, ()), self._parents(self._asked[key]))
-            stack.append(frame)
-            self._failures[key] = []
+            else:
+                # Any other decision could have brought what is missing.
+                frame = stack[-1]
+                self._take_back(frame)
+                frame.blamed |= {other.key for other in stack[:-1]}
             while not self._advance(frame):
                 if self._tried > self._budget:
                     return Verdict(None, gave_up=True, tried=self._tried)
@@ -133,12 +147,26 @@ class Search:
         frame.added.clear()
         self._pins.pop(frame.key, None)
 
+    def _stands(self) -> bool:
+        """Whether what was offered last has found the requirement that admits it."""
+        names: dict[str, list[Candidate]] = {}
+        for key, pin in self._pins.items():
+            if key.kind == "pypi":
+                names.setdefault(key.name, []).append(pin)
+        asked: dict[str, list[Requirement]] = {name: [] for name in names}
+        for key, edges in self._asked.items():
+            if key.kind == "pypi":
+                asked[key.name] += [edge.requirement for edge in edges]
+        return all(allowed(self._view, name, pins, asked[name]) for name, pins in names.items())
+
     def _parents(self, edges: Sequence[Edge]) -> set[Key]:
         return {edge.parent.key for edge in edges if edge.parent is not None}
 
     def _matches(self, key: Key, more: Sequence[Edge]) -> Iterator[Candidate]:
         asked = [edge.requirement for edge in (*self._asked.get(key, ()), *more)]
-        found = matches(self._view, key, asked, everything=True)
+        found = matches(
+            self._view, key, asked, everything=True, liberal=self._liberal, held_back=None if self._liberal else self.held_back
+        )
         return found() if callable(found) else iter(found)
 
     def _empty(self, key: Key, more: Sequence[Edge]) -> bool:
@@ -150,7 +178,7 @@ class Search:
         for key, edges in self._asked.items():
             if key in self._pins:
                 continue
-            mark = (key, hash(tuple(id(edge.requirement) for edge in edges)))
+            mark = (key, tuple(edge.requirement for edge in edges))
             size = self._sizes.get(mark)
             if size is None:
                 size = 0

@@ -103,12 +103,21 @@ class Provider(AbstractProvider["Requirement", Candidate, Key]):
 
 
 def matches(
-    view: View, key: Key, asked: Sequence[Requirement], *, everything: bool = False
+    view: View,
+    key: Key,
+    asked: Sequence[Requirement],
+    *,
+    everything: bool = False,
+    liberal: bool = False,
+    held_back: list[Candidate] | None = None,
 ) -> list[Candidate] | Callable[[], Iterator[Candidate]]:
     """The candidates of `key` that satisfy all that is asked and the user's constraints, in the order to try them.
 
-    With `everything` pre-releases follow the final versions wherever the policy could come to admit them, so that
-    the answer only shrinks as requirements are added: what a proof of impossibility needs.
+    Final versions come before pre-releases, as with uv, unless the policy is `allow`. With `everything` pre-releases
+    follow wherever they may, so that the answer only shrinks as requirements are added: what a proof of
+    impossibility needs. A requirement still to come can admit what none has so far: a yanked version by pinning it,
+    a pre-release by naming it where the policy is `explicit`. `liberal` offers these last (`allowed` then judges the
+    whole); else they are put into `held_back`.
     """
     if key.kind != "pypi":
         return [view.python] if key == view.python.key and all(one.admits(view.python) for one in asked) else []
@@ -117,25 +126,31 @@ def matches(
         restricting = [*asked, *view.constraints[key.name]]
     for requirement in restricting:
         if isinstance(requirement, SameVersion):
-            return _if_admitted(requirement.candidate, restricting)
+            return _if_admitted(view.seen_as(requirement.candidate, key), restricting)
         if isinstance(requirement, Sourced):
             try:
-                return _if_admitted(view.sourced(requirement), restricting)
+                return _if_admitted(view.seen_as(view.sourced(requirement), key), restricting)
             except BadDistribution:
                 return []
     ranges = {one.specifier.text: one.specifier for one in restricting if isinstance(one, Specified)}
     specifiers = [one for text, one in ranges.items() if text]
     exact = any(one.exact for one in specifiers)
     mode = view.policy.prerelease
+    mixed = mode == "allow"
+    necessary = mode in {"if-necessary", "if-necessary-or-explicit"}
     named = mode in {"explicit", "if-necessary-or-explicit"} and any(one.names_prerelease for one in specifiers)
-    always = mode == "allow" or named
-    fallback = mode in {"if-necessary", "if-necessary-or-explicit"} or (everything and mode == "explicit")
 
     def admitted(version: Version) -> bool:
         return all(one.contains(version) for one in specifiers)
 
+    back: list[Candidate] = [] if held_back is None else held_back
+
     def unyanked(found: Iterator[Candidate]) -> Iterator[Candidate]:
-        return (candidate for candidate in found if exact or candidate.yanked is None)
+        for candidate in found:
+            if exact or candidate.yanked is None:
+                yield candidate
+            else:
+                back.append(candidate)
 
     def final(version: Version) -> bool:
         return not version.is_prerelease and admitted(version)
@@ -144,21 +159,49 @@ def matches(
         return version.is_prerelease and admitted(version)
 
     def search() -> Iterator[Candidate]:
-        offered = admitted if always else final
+        offered = admitted if mixed else final
         first = view.preferred(key)
-        if first is not None and offered(first.version) and (exact or first.yanked is None):
+        # A pre-release that is locked stays, if the policy admits any that is not pinned outright.
+        kept = admitted if necessary or named else offered
+        if first is not None and kept(first.version) and (exact or first.yanked is None):
             yield first
         else:
             first = None
-        none = first is None
+        none = first is None or first.version.is_prerelease
         for candidate in unyanked(view.candidates(key, offered)):
+            none = False
             if candidate is not first:
-                none = False
                 yield candidate
-        if fallback and not always and (none or everything):
-            yield from unyanked(view.candidates(key, unfinished))
+        if named or (necessary and (none or everything)):
+            for candidate in unyanked(view.candidates(key, unfinished)):
+                if candidate is not first:
+                    yield candidate
+        elif mode == "explicit":
+            if liberal:
+                yield from unyanked(view.candidates(key, unfinished))
+            else:
+                back.extend(view.candidates(key, unfinished))
+        if liberal:
+            yield from list(back)
 
     return search
+
+
+def allowed(view: View, name: str, pins: Sequence[Candidate], asked: Sequence[Requirement]) -> bool:
+    """Whether the pins of a name may stand: a yanked version is pinned, a pre-release named where it must be.
+
+    `asked` is everything that is asked of the distribution and its extras.
+    """
+    mode = view.policy.prerelease
+    said = [one.specifier for one in (*asked, *view.constraints.get(name, ())) if isinstance(one, Specified)]
+    for pin in pins:
+        if pin.source is not None:
+            continue
+        if pin.yanked is not None and not any(one.exact for one in said):
+            return False
+        if mode == "explicit" and pin.version.is_prerelease and not any(one.names_prerelease for one in said):
+            return False
+    return True
 
 
 def _if_admitted(candidate: Candidate, asked: Sequence[Requirement]) -> list[Candidate]:

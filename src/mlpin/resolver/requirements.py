@@ -22,7 +22,7 @@ class Specifier:
 
         self.text = text
         self._set = SpecifierSet(text)
-        self._known: dict[int, bool] = {}
+        self._known: dict[int, tuple[Version, bool]] = {}
         self.names_prerelease = bool(self._set.prereleases)
         self.exact = any(
             part.operator == "===" or (part.operator == "==" and not part.version.endswith(".*")) for part in self._set
@@ -33,9 +33,9 @@ class Specifier:
         """Whether the version is in the set; pre-releases are judged by their place alone."""
         known = self._known.get(id(version))
         if known is None:
-            # Versions are interned (`index.names.version`), so their identity is stable.
-            known = self._known[id(version)] = self._set.contains(version, prereleases=True)
-        return known
+            # By identity, which is cheaper than a version's hash; the version is kept so that its id stays its own.
+            known = self._known[id(version)] = (version, self._set.contains(version, prereleases=True))
+        return known[1]
 
 
 @lru_cache(maxsize=None)
@@ -74,7 +74,7 @@ class SameVersion:
 
     def admits(self, candidate: Candidate) -> bool:
         """Whether it is that candidate."""
-        return candidate is self.candidate
+        return (candidate.base or candidate) is self.candidate
 
     def __str__(self) -> str:
         return f"{self.key}=={self.candidate.version}"

@@ -176,6 +176,8 @@ class View:
         known = self._required.get(id(candidate))
         if known is not None:
             return known
+        if candidate is self.python:
+            return ()
         return self._requirements_of(candidate)
 
     def _requirements_of(self, candidate: Candidate) -> Iterator[Requirement]:
@@ -267,14 +269,18 @@ class View:
             base = Candidate(
                 distribution(key.name), parsed(metadata.version or "0"), wheels, sdist, source=requirement.source
             )
-            self._sourced[key.name, requirement.source] = base
+            base = self._sourced.setdefault((key.name, requirement.source), base)
         return self._with_extra(base, key) if key.extra else base
+
+    def seen_as(self, candidate: Candidate, key: Key) -> Candidate:
+        """The candidate of a distribution as that of its key with an extra, if `key` is one."""
+        return self._with_extra(candidate, key) if key.extra and candidate.base is None else candidate
 
     def _with_extra(self, base: Candidate, key: Key) -> Candidate:
         known = self._extras.get((id(base), key.extra))
         if known is None:
             known = Candidate(key, base.version, base.wheels, base.sdist, base.index, base.yanked, base, base.source)
-            self._extras[id(base), key.extra] = known
+            known = self._extras.setdefault((id(base), key.extra), known)
         return known
 
     def preferred(self, key: Key) -> Candidate | None:
@@ -338,7 +344,8 @@ class View:
     def _candidate(self, listing: Listing, text: str) -> Candidate | Rejection:
         found = self._built.get((listing.name, text))
         if found is None:
-            found = self._built[listing.name, text] = self._build(listing, text)
+            # A guess in another thread may be as far: one object per candidate, the first.
+            found = self._built.setdefault((listing.name, text), self._build(listing, text))
         return found
 
     def _build(self, listing: Listing, text: str) -> Candidate | Rejection:
