@@ -147,13 +147,14 @@ def _catalog(settings: Settings, options: LockOptions, on_event: Event | None) -
             Connection(
                 timeout=settings.timeout or 30.0,
                 retries=settings.retries if settings.retries is not None else 3,
-                cert=settings.cert or environ.get("SSL_CERT_FILE") or environ.get("REQUESTS_CA_BUNDLE"),
+                cert=settings.cert or environ.get("SSL_CERT_FILE") or environ.get("REQUESTS_CA_BUNDLE") or None,
                 client_cert=settings.client_cert,
                 proxy=settings.proxy,
                 trusted_hosts=settings.trusted_hosts or (),
                 keyring=bool(settings.keyring),
                 netrc=netrc if Path(netrc).is_file() else None,
                 credentials=known.credentials,
+                environ=environ,
             )
         )
 

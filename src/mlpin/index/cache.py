@@ -48,7 +48,7 @@ class Cache:
 
     def _page_path(self, index: str, project: str) -> str:
         digest = hashlib.sha256(index.encode()).hexdigest()[:16]
-        return f"{self._root}/pages-v1/{digest}/{project}"
+        return f"{self._root}/pages-v1/{digest}/{project or '@links'}"
 
     def _file_path(self, kind: str, key: str) -> str:
         digest = hashlib.sha256(key.encode()).hexdigest()
@@ -111,12 +111,14 @@ class Cache:
         if self._root and key:
             self._write(self._file_path("metadata-v1", key), metadata_form.dump(metadata))
 
-    def blob(self, kind: str, key: str) -> bytes | None:
-        """The bytes stored for `key`."""
+    def blob(self, kind: str, key: str, *, lasting: bool = True) -> bytes | None:
+        """The bytes stored for `key`; those that are not for ever hold no longer than until a --refresh."""
         if not self._root or not key:
             return None
         try:
             with open(self._file_path(kind, key), "rb") as file:
+                if self._refresh and not lasting and os.fstat(file.fileno()).st_mtime < self._started:
+                    return None
                 return file.read()
         except OSError:
             return None

@@ -18,6 +18,7 @@ from mlpin.errors import BadDistribution, IndexUnavailable
 from mlpin.index.cache import DEFAULT_MAX_AGE, Cache
 from mlpin.index.page import Page
 from mlpin.index.places import Place, Places, named_place, shown
+from mlpin.index.url import redacted
 from mlpin.settings import SuppliedMetadata
 
 T = TypeVar("T")
@@ -205,6 +206,10 @@ class Catalog:
         links = self._once(("flat", place.url), lambda: flat.links(self, place))
         return flat.listing(name, place, links)
 
+    def links(self, place: Place) -> Page:
+        """The page of links of a flat index, files of all projects on it."""
+        return self._page("", place)
+
     def _page(self, name: str, place: Place) -> Page:
         if place.is_local:
             from mlpin.index import flat
@@ -213,9 +218,9 @@ class Catalog:
         stored = self.cache.page(place.url, name)
         if stored and (stored.fresh or self.offline):
             return stored.page
-        from mlpin.index.simple import ACCEPT, parse
+        from mlpin.index.simple import ACCEPT, parse, parse_html
 
-        url = place.page(name)
+        url = place.page(name) if name else place.url
         headers = {"Accept": ACCEPT}
         if stored and stored.etag:
             headers["If-None-Match"] = stored.etag
@@ -224,8 +229,9 @@ class Catalog:
         try:
             transport = self.transport
         except IndexUnavailable as error:
-            raise IndexUnavailable(error.message, where=f"{shown(place)} ({name})", hint=error.hint) from None
-        self.tell("page", name)
+            where = f"{shown(place)} ({name})" if name else shown(place)
+            raise IndexUnavailable(error.message, where=where, hint=error.hint) from None
+        self.tell("page", name or shown(place))
         try:
             answer = transport.get(url, headers=headers)
         except IndexUnavailable as error:
@@ -235,8 +241,10 @@ class Catalog:
         if answer.status == 304 and stored:
             self.cache.touch_page(place.url, name)
             return stored.page
-        if answer.status in {404, 410}:
+        if answer.status in {404, 410} and name:
             page = Page.absent(name)
+        elif answer.status == 200 and not name:
+            page = parse_html("", answer.body, answer.url, flat=True)
         elif answer.status == 200:
             page = parse(name, answer.headers.get("content-type", ""), answer.body, answer.url)
         else:

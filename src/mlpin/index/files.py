@@ -15,7 +15,7 @@ from mlpin.candidate import Artifact, Metadata
 from mlpin.errors import BadDistribution, IndexUnavailable
 from mlpin.index import metadata as headers
 from mlpin.index import sdist, wheel
-from mlpin.index.url import local_path
+from mlpin.index.url import local_path, redacted
 
 if TYPE_CHECKING:
     from mlpin.index.catalog import Catalog
@@ -105,7 +105,7 @@ def _from_file(file: IO[bytes], artifact: Artifact, name: str, version: str) -> 
 
 def sha256(catalog: Catalog, artifact: Artifact) -> str:
     """The sha256 of a file, computed. Raises as `metadata` does."""
-    known = catalog.cache.blob("sha256-v1", artifact.url)
+    known = catalog.cache.blob("sha256-v1", artifact.url, lasting=False)
     if known and _SHA256.fullmatch(known) and not local_path(artifact.url):
         return known.decode()
     with _downloaded(catalog, artifact) as file:

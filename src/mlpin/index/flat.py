@@ -30,14 +30,10 @@ def links(catalog: Catalog, place: Place) -> Links:
         page = _local_html("", Path(local_path(place.url)), place, place.url)
     else:
         try:
-            answer = catalog.transport.get(place.url)
+            page = catalog.links(place)
         except IndexUnavailable as error:
-            raise IndexUnavailable(error.message, where=error.where or shown(place), hint=error.hint) from None
-        if answer.status != 200:
-            raise IndexUnavailable(
-                f"the page of links answered {answer.status}", where=shown(place), hint=f"it is configured in {place.origin}"
-            )
-        page = parse_html("", answer.body, answer.url, flat=True)
+            hint = error.hint or (f"it is configured in {place.origin}" if place.origin else None)
+            raise IndexUnavailable(error.message, where=error.where or shown(place), hint=hint) from None
     return _grouped([file for files in page.values() for file in files])
 
 

@@ -29,18 +29,34 @@ class FileName(NamedTuple):
 
 
 @lru_cache(maxsize=None)
-def normalised_version(text: str) -> str | None:
-    """The version as PEP 440 writes it, or None where it is none."""
+def _parsed(text: str) -> Version | None:
     try:
-        return str(Version(text))
-    except ValueError:  # InvalidVersion, or more digits than Python converts
+        return Version(text)
+    except ValueError:
         return None
 
 
 @lru_cache(maxsize=None)
+def normalised_version(text: str) -> str | None:
+    """The version as PEP 440 writes it, or None where it is none."""
+    found = _parsed(text)
+    return None if found is None else str(found)
+
+
 def version(text: str) -> Version:
-    """The parsed version; one object per text."""
-    return Version(text)
+    """The parsed version of a text that is one; one object per text."""
+    found = _parsed(text)
+    if found is None:
+        raise ValueError(f"`{text}` is not a version (PEP 440)")
+    return found
+
+
+@lru_cache(maxsize=None)
+def _are_tags(text: str) -> bool:
+    return _TAG_SET.fullmatch(text) is not None
+
+
+_normalised = lru_cache(maxsize=None)(normalise)
 
 
 def read(filename: str, project: str = "") -> FileName | str:
@@ -61,21 +77,21 @@ def _wheel(filename: str, project: str) -> FileName | str:
     parts = filename[:-4].split("-")
     if len(parts) not in {5, 6} or (len(parts) == 6 and not _BUILD.fullmatch(parts[2])):
         return "not the name of a wheel (PEP 427)"
-    name = normalise(parts[0])
+    name = _normalised(parts[0])
     if project and name != project:
         return f"a file of another project, {name}"
     stated = normalised_version(parts[1].replace("_", "+") if "+" not in parts[1] else parts[1])
     if stated is None:
         return f"`{parts[1]}` is not a version (PEP 440)"
-    tags = "-".join(parts[-3:])
-    if not _TAG_SET.fullmatch(tags):
+    tags = f"{parts[-3]}-{parts[-2]}-{parts[-1]}"
+    if not _are_tags(tags):
         return "its tags are not those of a wheel (PEP 425)"
     return FileName(name, stated, tags, parts[2] if len(parts) == 6 else "")
 
 
 def _sdist(stem: str, project: str) -> FileName | str:
     cut = stem.rfind("-")
-    if project:
+    if project and _normalised(stem[:cut]) != project:
         for match in re.finditer("-", stem):
             if normalise(stem[: match.start()]) == project:
                 cut = match.start()

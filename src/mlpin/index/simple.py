@@ -16,13 +16,16 @@ from typing import Any
 from urllib.parse import unquote, urljoin
 
 from mlpin.errors import IndexUnavailable
-from mlpin.index.names import FileName, read, version
+from mlpin.index.names import read, version
 from mlpin.index.page import Page, first
 from mlpin.index.url import redacted
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 ACCEPT = f"{JSON_TYPE}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 
+# The anchors of every page but the oddest. One that holds a `>` inside its quotes does not match.
+_QUICK_ANCHOR = re.compile(r"""<a(\s[^>]*[^=\s>]")>([^<]*)""", re.IGNORECASE)
+_ANCHOR_START = re.compile(r"<a\s", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ANCHOR = re.compile(
     r"""<a((?:\s+[^\s=<>"'/]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s<>"']+))?)*)\s*/?>([^<]*)""", re.IGNORECASE
@@ -82,27 +85,46 @@ def _parse_json(project: str, body: bytes, url: str) -> Page:
 def parse_html(project: str, body: bytes, url: str, *, flat: bool = False) -> Page:
     """The page as `parse` returns it. With `flat` the page is one of links to files of any project."""
     text = body.decode("utf-8", "replace")
-    if (api := _API.search(text)) and (major := _MAJOR.search(api[0])):
-        _check_api(int(major[1]), url)
     if "<!--" in text:
         text = _COMMENT.sub("", text)
+    start = text.find("<a")
+    head = text if start < 0 else text[:start]
+    if (api := _API.search(head)) and (major := _MAJOR.search(api[0])):
+        _check_api(int(major[1]), url)
     base = url
-    if found_base := _BASE.search(text):
+    if found_base := _BASE.search(head):
         from html import unescape
 
         base = urljoin(url, unescape(next(filter(None, found_base.groups()), "")))
     grouped: dict[str, list[str]] = {}
     unreadable = []
-    anchors = _ANCHOR.findall(text)
+    anchors = _QUICK_ANCHOR.findall(text)
+    if len(anchors) != len(_ANCHOR_START.findall(text)):
+        anchors = _ANCHOR.findall(text)
+    # Most files are wheels of a few hundred versions. What else their names say is checked when they are decoded.
+    stems: dict[tuple[str, str], list[str]] = {}
     for attributes, label in anchors:
-        name = label.strip()
-        if not name.endswith((".whl", ".gz", ".zip")):
-            name = _name_of_href(attributes)
+        name = label
+        if label[-4:] == ".whl" and 4 <= label.count("-") <= 5:
+            stem = label.split("-", 2)
+            files = stems.get((stem[0], stem[1]))
+            if files is not None:
+                files.append(f"{label}\x1f{attributes}")
+                continue
+        else:
+            name = label.strip()
+            if not name.endswith((".whl", ".gz", ".zip")):
+                name = _name_of_href(attributes)
         found = read(name, project)
-        if isinstance(found, FileName):
-            grouped.setdefault(found.version, []).append(f"{name}\x1f{attributes}")
-        elif not flat:
-            unreadable.append((name, found))
+        if isinstance(found, str):
+            if not flat:
+                unreadable.append((name, found))
+            continue
+        files = grouped.setdefault(found.version, [])
+        files.append(f"{name}\x1f{attributes}")
+        if found.tags:
+            stem = name.split("-", 2)
+            stems[stem[0], stem[1]] = files
     login = not grouped and _PASSWORD.search(text)
     if not flat and not anchors:
         login = login or _FORM.search(text)

@@ -1,4 +1,4 @@
-"""Bytes over HTTP: retries, credentials, redirects, ranges, limits. The only module that imports httpx.
+"""Bytes over HTTP: retries, credentials, redirects, ranges, limits. The only module that imports urllib3.
 
 What an answer means is not known here: a 404 is an answer like any other. What cannot be an answer (no
 connection, a refusal, a server that keeps failing) is an `IndexUnavailable` with a way out.
@@ -18,19 +18,22 @@ from urllib.parse import urljoin, urlsplit
 
 from mlpin import __version__
 from mlpin.errors import IndexUnavailable
+from mlpin.index.credentials import Login, Logins, proxy_for
 from mlpin.index.url import redacted, split_credentials
 
 if TYPE_CHECKING:
-    import httpx
+    from urllib3 import BaseHTTPResponse, PoolManager
 
 T = TypeVar("T")
 
 CONNECTIONS = 16
-"""More of them stall HTTP/1.1 on some mirrors; fewer leave the link idle."""
+"""To one host at a time; more of them stall some mirrors, fewer leave the link idle."""
 MAX_BODY = 256 << 20
+_CHUNK = 1 << 18
 _MAX_REDIRECTS = 10
 _MAX_WAIT = 60.0
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Connection(NamedTuple):
@@ -45,8 +48,10 @@ class Connection(NamedTuple):
     trusted_hosts: tuple[str, ...] = ()
     keyring: bool = False
     netrc: str | None = None
-    credentials: Mapping[str, tuple[str, str]] = MappingProxyType({})
-    """User and password by URL prefix."""
+    credentials: Mapping[str, Login] = MappingProxyType({})
+    """By URL prefix."""
+    environ: Mapping[str, str] = MappingProxyType({})
+    """For the variables that name proxies."""
     sleep: Callable[[float], None] = time.sleep
 
 
@@ -68,9 +73,9 @@ class Transport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._clients: dict[tuple[str, bool], httpx.Client] = {}
+        self._logins = Logins(connection.credentials, connection.netrc, keyring=connection.keyring)
+        self._pools: dict[tuple[str, bool, str | None], PoolManager] = {}
         self._lock = threading.Lock()
-        self._asked: dict[str, tuple[str, str] | None] = {}
         self.requests = 0
         """Requests sent so far, each try counted."""
 
@@ -94,9 +99,9 @@ class Transport:
 
         def once() -> Answer:
             with self._request("GET", url, sent) as (response, final):
-                if enough is not None and not enough(response.status_code):
-                    return Answer(response.status_code, response.headers, b"", final)
-                return Answer(response.status_code, response.headers, _read(response, limit, final), final)
+                if enough is not None and not enough(response.status):
+                    return Answer(response.status, response.headers, b"", final)
+                return Answer(response.status, response.headers, _read(response, limit, final), final)
 
         return self._whole(once)
 
@@ -105,7 +110,7 @@ class Transport:
         try:
             with self._request("HEAD", url, {"Accept-Encoding": "identity"}) as (response, _):
                 length = response.headers.get("content-length", "")
-                return int(length) if response.status_code == 200 and length.isdecimal() else None
+                return int(length) if response.status == 200 and length.isdecimal() else None
         except IndexUnavailable:
             return None
 
@@ -115,8 +120,8 @@ class Transport:
         def once() -> tuple[int, str]:
             digest = hashlib.sha256()
             with self._request("GET", url, {"Accept-Encoding": "identity"}) as (response, final):
-                if response.status_code != 200:
-                    return response.status_code, ""
+                if response.status != 200:
+                    return response.status, ""
                 file.seek(0)
                 file.truncate()
                 for chunk in _chunks(response, final):
@@ -140,68 +145,64 @@ class Transport:
 
     def close(self) -> None:
         """Give the connections back."""
-        for client in self._clients.values():
-            client.close()
+        for pool in self._pools.values():
+            pool.clear()
 
     @contextmanager
-    def _request(self, method: str, url: str, headers: Mapping[str, str]) -> Iterator[tuple[httpx.Response, str]]:
-        import httpx
-
-        try:
-            response, final = self._send(method, url, headers)
-        except (httpx.InvalidURL, ValueError) as error:
-            raise IndexUnavailable(f"this cannot be asked: {error}", where=redacted(url)) from None
+    def _request(self, method: str, url: str, headers: Mapping[str, str]) -> Iterator[tuple[BaseHTTPResponse, str]]:
+        response, final = self._send(method, url, headers)
         try:
             yield response, final
         finally:
-            response.close()
+            _let_go(response)
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str]) -> tuple[httpx.Response, str]:
-        import httpx
+    def _send(self, method: str, url: str, headers: Mapping[str, str]) -> tuple[BaseHTTPResponse, str]:
+        from urllib3.exceptions import HTTPError, LocationParseError, LocationValueError
 
         clean, own = split_credentials(url)
-        tries = 0
-        redirects = 0
+        tries = redirects = 0
         while True:
-            problem: str
+            _check(clean)
             wait = 0.5 * 2**tries
+            login = own or self._logins.find(clean)
+            sent = {"Accept-Encoding": "gzip", "User-Agent": f"mlpin/{__version__}", **headers}
+            if login:
+                sent["Authorization"] = _basic(login)
             try:
-                client = self._client(clean)
-                request = client.build_request(method, clean, headers=dict(headers))
-                if login := own or self._login(clean):
-                    request.headers["Authorization"] = httpx.BasicAuth(*login)._auth_header  # noqa: SLF001
                 self.requests += 1
-                response = client.send(request, stream=True)
-            except httpx.HTTPError as error:
+                response = self._pool(clean).request(
+                    method, clean, headers=sent, preload_content=False, redirect=False, retries=False
+                )
+            except (LocationParseError, LocationValueError, ValueError) as error:
+                raise IndexUnavailable(f"this cannot be asked: {error}", where=redacted(clean)) from None
+            except (HTTPError, OSError) as error:
                 problem = _reason(error)
-                # A broken proxy or certificate does not mend itself.
-                final = isinstance(error, httpx.UnsupportedProtocol) or "certificate" in problem.lower()
+                # A broken certificate does not mend itself.
+                final = "certificate" in problem.lower()
             else:
-                status = response.status_code
-                moved = response.has_redirect_location
+                status = response.status
+                location = response.headers.get("location", "")
+                moved = status in _REDIRECTS and bool(location)
                 if moved and redirects < _MAX_REDIRECTS:
-                    target = urljoin(clean, response.headers.get("location", ""))
-                    response.close()
-                    target, found = split_credentials(target)
+                    _let_go(response)
+                    target, found = split_credentials(_joined(clean, location))
                     # Credentials go to nobody but whom they were given for.
                     own = found or (own if urlsplit(target)[:2] == urlsplit(clean)[:2] else None)
                     clean = target
                     redirects += 1
                     continue
                 if status not in _RETRIED:
+                    if status < 500 and not moved and status not in {401, 403, 407}:
+                        return response, clean
+                    _let_go(response)
                     if status in {401, 403, 407}:
-                        response.close()
-                        raise self._refused(status, clean, bool(own or self._login(clean)))
-                    if status >= 500 or moved:
-                        response.close()
-                        asked = f" ({redirects} redirects)" if moved else ""
-                        raise IndexUnavailable(f"the index answered {status}{asked}", where=redacted(clean))
-                    return response, clean
+                        raise _refused(status, clean, had_login=login is not None)
+                    asked = f" ({redirects} redirects)" if moved else ""
+                    raise IndexUnavailable(f"the index answered {status}{asked}", where=redacted(clean))
                 problem, final = f"the index answered {status}", False
-                after = response.headers.get("retry-after", "")
-                response.close()
-                if after:
+                if after := response.headers.get("retry-after", ""):
                     wait = _seconds(after)
+                _let_go(response)
             tries += 1
             if final or tries > self._connection.retries or wait > _MAX_WAIT:
                 asked = f" ({tries} tries)" if tries > 1 else ""
@@ -212,30 +213,31 @@ class Transport:
                 )
             self._connection.sleep(wait)
 
-    def _client(self, url: str) -> httpx.Client:
+    def _pool(self, url: str) -> PoolManager:
         parts = urlsplit(url)
         trusted = parts.hostname in self._connection.trusted_hosts or parts.netloc in self._connection.trusted_hosts
-        key = (parts.scheme, trusted)
-        client = self._clients.get(key)
-        if client is None:
+        proxy = self._connection.proxy or proxy_for(url, self._connection.environ)
+        key = (parts.scheme, trusted, proxy)
+        pool = self._pools.get(key)
+        if pool is None:
             with self._lock:
-                client = self._clients.get(key)
-                if client is None:
-                    client = self._clients[key] = self._new_client(parts.scheme, trusted)
-        return client
+                pool = self._pools.get(key)
+                if pool is None:
+                    pool = self._pools[key] = self._new_pool(parts.scheme, trusted=trusted, proxy=proxy)
+        return pool
 
-    def _new_client(self, scheme: str, trusted: bool) -> httpx.Client:
-        import httpx
+    def _new_pool(self, scheme: str, *, trusted: bool, proxy: str | None) -> PoolManager:
+        import urllib3
 
         connection = self._connection
+        context = None
         try:
-            if trusted or (scheme == "http" and not connection.proxy):
-                # Reading the certificates costs 50 ms; no TLS is spoken here.
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            else:
-                context = httpx.create_ssl_context() if not connection.cert else _context(connection.cert)
+            if scheme == "https" or (proxy and proxy.startswith("https:")):
+                # Reading the certificates costs 30 ms: not where no TLS is spoken.
+                context = _context(connection.cert)
+                if trusted:
+                    context.check_hostname = False
+                    context.verify_mode = ssl.CERT_NONE
                 if connection.client_cert:
                     context.load_cert_chain(connection.client_cert)
         except (OSError, ssl.SSLError) as error:
@@ -244,87 +246,76 @@ class Transport:
                 where=connection.cert,
                 hint="check `cert`, SSL_CERT_FILE and pip's `cert`",
             ) from None
-        limits = httpx.Limits(max_connections=CONNECTIONS + 2, max_keepalive_connections=CONNECTIONS + 2)
-        return httpx.Client(
-            verify=context,
-            timeout=httpx.Timeout(connection.timeout, pool=None),
-            limits=limits,
-            proxy=connection.proxy,
-            headers={"User-Agent": f"mlpin/{__version__}"},
-        )
+        options = {
+            "maxsize": CONNECTIONS + 2,
+            "timeout": urllib3.Timeout(connect=connection.timeout, read=connection.timeout),
+            "ssl_context": context,
+        }
+        if not proxy:
+            return urllib3.PoolManager(**options)  # type: ignore[arg-type]
+        clean, login = split_credentials(proxy)
+        try:
+            if clean.startswith("socks"):
+                from urllib3.contrib.socks import SOCKSProxyManager
 
-    def _refused(self, status: int, url: str, had_login: bool) -> IndexUnavailable:
-        return IndexUnavailable(
-            f"the index answered {status}: " + ("the credentials are refused" if had_login else "it wants credentials"),
-            where=redacted(url),
-            hint="give them in the index's URL, in netrc, or with `keyring = true`",
-        )
+                return SOCKSProxyManager(proxy, **options)  # type: ignore[arg-type]
+            proxied = {"proxy-authorization": _basic(login)} if login else None
+            return urllib3.ProxyManager(clean, proxy_headers=proxied, **options)  # type: ignore[arg-type]
+        except (ImportError, ValueError, urllib3.exceptions.HTTPError) as error:
+            raise IndexUnavailable(f"the proxy cannot be used: {error}", where=redacted(clean)) from None
 
-    def _login(self, url: str) -> tuple[str, str] | None:
-        matching = [prefix for prefix in self._connection.credentials if _same_host(url, prefix)]
-        if matching:
-            return self._connection.credentials[max(matching, key=lambda prefix: _common(url, prefix))]
+
+def _check(url: str) -> None:
+    """Raises `IndexUnavailable` where `url` is none that can be asked."""
+    try:
         parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        with self._lock:
-            if origin not in self._asked:
-                self._asked[origin] = _netrc(self._connection.netrc, parts.hostname or "") or (
-                    _keyring(origin) if self._connection.keyring else None
-                )
-            return self._asked[origin]
+        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise IndexUnavailable("this is no URL that can be asked", where=redacted(url))
 
 
-def _same_host(url: str, prefix: str) -> bool:
-    """Whether a login for `prefix` holds for `url`: the same host (PyPI-style indexes keep files elsewhere on it)."""
-    return urlsplit(url)[:2] == urlsplit(prefix)[:2]
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise IndexUnavailable("it redirects to what is no URL", where=redacted(url)) from None
 
 
-def _common(url: str, prefix: str) -> int:
-    """How many parts of their paths two URLs share from the start: indexes of one host may have logins of their own."""
-    found = 0
-    for one, other in zip(url.split("/"), prefix.rstrip("/").split("/"), strict=False):
-        if one != other:
-            break
-        found += 1
-    return found
+def _refused(status: int, url: str, *, had_login: bool) -> IndexUnavailable:
+    return IndexUnavailable(
+        f"the index answered {status}: " + ("the credentials are refused" if had_login else "it wants credentials"),
+        where=redacted(url),
+        hint="give them in the index's URL, in netrc, or with `keyring = true`",
+    )
 
 
-def _context(cert: str) -> ssl.SSLContext:
+def _basic(login: Login) -> str:
+    from base64 import b64encode
+
+    return "Basic " + b64encode(f"{login[0]}:{login[1]}".encode()).decode()
+
+
+def _let_go(response: BaseHTTPResponse) -> None:
+    """Back to the pool if little of the body is left, else closed: it could be a whole wheel."""
+    left = getattr(response, "length_remaining", None)
+    if left is not None and left <= _CHUNK:
+        response.drain_conn()
+        response.release_conn()
+    else:
+        response.close()
+
+
+def _context(cert: str | None) -> ssl.SSLContext:
     import os
 
+    if cert is None:
+        # The system's certificates, or those of SSL_CERT_FILE and SSL_CERT_DIR.
+        return ssl.create_default_context()
     if os.path.isdir(cert):
         return ssl.create_default_context(capath=cert)
     return ssl.create_default_context(cafile=cert)
-
-
-def _netrc(path: str | None, host: str) -> tuple[str, str] | None:
-    if not path:
-        return None
-    import netrc
-
-    try:
-        found = netrc.netrc(path).authenticators(host)
-    except (OSError, netrc.NetrcParseError):
-        return None
-    return (found[0] or "", found[2] or "") if found else None
-
-
-def _keyring(origin: str) -> tuple[str, str] | None:
-    import shutil
-    import subprocess
-
-    # The command, not the module: it is mostly installed outside this environment (pip, uv: "subprocess").
-    command = shutil.which("keyring")
-    if command is None:
-        return None
-    try:
-        found = subprocess.run(
-            [command, "--mode", "creds", "get", origin], capture_output=True, text=True, timeout=30, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    user, _, password = found.stdout.partition("\n")
-    return (user.strip(), password.strip()) if found.returncode == 0 and user.strip() else None
 
 
 def _seconds(text: str) -> float:
@@ -339,7 +330,7 @@ def _seconds(text: str) -> float:
         return 1.0
 
 
-def _read(response: httpx.Response, limit: int, url: str) -> bytes:
+def _read(response: BaseHTTPResponse, limit: int, url: str) -> bytes:
     parts = []
     size = 0
     for chunk in _chunks(response, url):
@@ -350,23 +341,28 @@ def _read(response: httpx.Response, limit: int, url: str) -> bytes:
     return b"".join(parts)
 
 
-def _chunks(response: httpx.Response, url: str) -> Iterator[bytes]:
-    import httpx
+def _chunks(response: BaseHTTPResponse, url: str) -> Iterator[bytes]:
+    from urllib3.exceptions import HTTPError
 
     try:
-        yield from response.iter_bytes()
-    except (httpx.HTTPError, httpx.StreamError) as error:
+        yield from response.stream(_CHUNK, decode_content=True)
+    except (HTTPError, OSError) as error:
         raise _BrokenOff(f"the answer broke off: {_reason(error)}", where=redacted(url), hint="try again") from None
 
 
 def _reason(error: Exception) -> str:
-    import httpx
+    from urllib3 import exceptions
 
-    if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.WriteTimeout):
-        return "no answer in time"
-    text = str(error) or type(error).__name__
-    if "Name or service not known" in text or "name resolution" in text or "nodename nor servname" in text:
+    if isinstance(error, exceptions.NameResolutionError):
         return "the host's name cannot be resolved"
+    if isinstance(error, exceptions.TimeoutError) and not isinstance(error, exceptions.NewConnectionError):
+        return "no answer in time"
+    if isinstance(error, exceptions.ProxyError):
+        return f"the proxy cannot be used: {_reason(error.original_error)}"
+    text = str(error) or type(error).__name__
     if "Connection refused" in text:
         return "the connection was refused"
-    return text.partition("\n")[0]
+    if isinstance(error, exceptions.SSLError) and "certificate" in text.lower():
+        return f"its certificate is not accepted: {text.rpartition(': ')[2].partition(' (')[0]}"
+    # urllib3 puts the object in front: `<HTTPSConnection(…) at 0x…>: the reason`.
+    return text.rpartition(">: ")[2].partition("\n")[0]

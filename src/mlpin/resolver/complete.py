@@ -61,7 +61,7 @@ class Search:
     ) -> None:
         self._view = view
         self._liberal = liberal
-        self.held_back: list[Candidate] = []
+        self.held_back: dict[Candidate, None] = {}
         self._budget = budget
         self._tried = 0
         self._pins: dict[Key, Candidate] = {}
@@ -73,9 +73,9 @@ class Search:
 
     def run(self) -> Verdict:
         """The verdict. Raises what the catalog raises."""
-        for key in self._asked:
-            if self._empty(key, ()):
-                return Verdict(None, tuple(self._asked[key]), tried=self._tried)
+        for root in self._asked:
+            if self._empty(root, ()):
+                return Verdict(None, tuple(self._asked[root]), tried=self._tried)
         stack: list[_Frame] = []
         while True:
             key = self._next()
@@ -164,9 +164,8 @@ class Search:
 
     def _matches(self, key: Key, more: Sequence[Edge]) -> Iterator[Candidate]:
         asked = [edge.requirement for edge in (*self._asked.get(key, ()), *more)]
-        found = matches(
-            self._view, key, asked, everything=True, liberal=self._liberal, held_back=None if self._liberal else self.held_back
-        )
+        back = None if self._liberal else self.held_back
+        found = matches(self._view, key, asked, everything=True, liberal=self._liberal, held_back=back)
         return found() if callable(found) else iter(found)
 
     def _empty(self, key: Key, more: Sequence[Edge]) -> bool:

@@ -109,7 +109,7 @@ def matches(
     *,
     everything: bool = False,
     liberal: bool = False,
-    held_back: list[Candidate] | None = None,
+    held_back: dict[Candidate, None] | None = None,
 ) -> list[Candidate] | Callable[[], Iterator[Candidate]]:
     """The candidates of `key` that satisfy all that is asked and the user's constraints, in the order to try them.
 
@@ -143,14 +143,14 @@ def matches(
     def admitted(version: Version) -> bool:
         return all(one.contains(version) for one in specifiers)
 
-    back: list[Candidate] = [] if held_back is None else held_back
+    back: dict[Candidate, None] = {} if held_back is None else held_back
 
     def unyanked(found: Iterator[Candidate]) -> Iterator[Candidate]:
         for candidate in found:
             if exact or candidate.yanked is None:
                 yield candidate
             else:
-                back.append(candidate)
+                back[candidate] = None
 
     def final(version: Version) -> bool:
         return not version.is_prerelease and admitted(version)
@@ -180,7 +180,7 @@ def matches(
             if liberal:
                 yield from unyanked(view.candidates(key, unfinished))
             else:
-                back.extend(view.candidates(key, unfinished))
+                back.update(dict.fromkeys(view.candidates(key, unfinished)))
         if liberal:
             yield from list(back)
 

@@ -63,17 +63,17 @@ class Specified:
 
 
 class SameVersion:
-    """What an extra asks of its distribution: to be the very candidate that it belongs to."""
+    """What an extra asks of its distribution, or of another extra of it: to be of the very same candidate."""
 
     __slots__ = ("candidate", "key", "origin")
 
-    def __init__(self, candidate: Candidate, origin: Origin) -> None:
-        self.key = candidate.key
+    def __init__(self, candidate: Candidate, origin: Origin, key: Key | None = None) -> None:
+        self.key = key or candidate.key
         self.candidate = candidate
         self.origin = origin
 
     def admits(self, candidate: Candidate) -> bool:
-        """Whether it is that candidate."""
+        """Whether it is that candidate, or an extra's of that candidate."""
         return (candidate.base or candidate) is self.candidate
 
     def __str__(self) -> str:

@@ -13,11 +13,11 @@ from resolvelib import BaseReporter
 from resolvelib.resolvers import Resolution as Search
 from resolvelib.resolvers import ResolutionImpossible, ResolutionTooDeep
 
-from mlpin.candidate import Candidate, Key, Rejection
+from mlpin.candidate import Candidate, Key, Rejection, distribution
 from mlpin.outcome import Conflict, Edge, GaveUp, Outcome, Resolution
 from mlpin.resolver import complete
-from mlpin.resolver.provider import Progress, Provider
-from mlpin.resolver.requirements import Specified
+from mlpin.resolver.provider import Progress, Provider, allowed
+from mlpin.resolver.requirements import Sourced, Specified
 from mlpin.resolver.view import View
 
 if TYPE_CHECKING:
@@ -41,20 +41,33 @@ class _Reporter(BaseReporter["Requirement", Candidate, Key]):
         self._view.foresee((requirement,))
 
 
-def solve(view: View, roots: Sequence[Requirement], progress: Progress | None = None) -> Outcome:
-    """The outcome for `roots` on the view's target. Raises what the catalog raises (an index that fails)."""
+def solve(
+    view: View, roots: Sequence[Requirement], progress: Progress | None = None, budget: int = complete.BUDGET
+) -> Outcome:
+    """The outcome for `roots` on the view's target. Raises what the catalog raises (an index that fails).
+
+    `budget` is how many candidates the complete search may try before it gives up.
+    """
     view.foresee(roots)
     reporter = _Reporter(view)
     search: Search[Requirement, Candidate, Key] = Search(Provider(view, roots, progress), reporter)
     causes: Sequence[Any] = ()
     try:
-        search.resolve(list(roots), max_rounds=ROUNDS)
-        return resolution(view, roots, search.state.mapping, reporter.rounds)
+        # Exact pins first: they admit yanked versions, and resolvelib looks for candidates root by root.
+        search.resolve(sorted(roots, key=_loose), max_rounds=ROUNDS)
+        found = resolution(view, roots, search.state.mapping, reporter.rounds)
+        if _allowed(view, found):
+            return found
     except ResolutionImpossible as error:
         causes = error.causes
     except ResolutionTooDeep:
         pass
-    verdict = complete.Search(view, roots).run()
+    checked = complete.Search(view, roots, budget)
+    verdict = checked.run()
+    if verdict.pins is None and not verdict.gave_up and checked.held_back:
+        # What it held back may be admitted by a requirement that it did not come to see.
+        wider = complete.Search(view, roots, budget // 10, liberal=True).run()
+        verdict = wider if wider.pins is not None else verdict
     if verdict.pins is not None:
         return resolution(view, roots, verdict.pins, reporter.rounds + verdict.tried)
     clash = tuple(Edge(cause.requirement, cause.parent) for cause in causes) or verdict.clash
@@ -78,6 +91,21 @@ def resolution(view: View, roots: Sequence[Requirement], pins: Mapping[Key, Cand
     return Resolution(reached, edges, rounds)
 
 
+def _loose(requirement: Requirement) -> bool:
+    return not (isinstance(requirement, Specified) and requirement.specifier.exact)
+
+
+def _allowed(view: View, found: Resolution) -> bool:
+    """Whether every pin may stand in the end: resolvelib may drop what admitted a yanked one and keep the pin."""
+    pins: dict[str, list[Candidate]] = {}
+    asked: dict[str, list[Requirement]] = {}
+    for key, pin in found.pins.items():
+        if key.kind == "pypi":
+            pins.setdefault(key.name, []).append(pin)
+            asked.setdefault(key.name, []).extend(edge.requirement for edge in found.edges[key])
+    return all(allowed(view, name, pins[name], asked[name]) for name in pins)
+
+
 def _conflict(view: View, roots: Sequence[Requirement], clash: Sequence[Edge]) -> Conflict:
     names = list(dict.fromkeys(edge.requirement.key.name for edge in clash if edge.requirement.key.kind == "pypi"))
     unknown = [name for name in names if not _sourced(clash, name) and not view.listing(name).found]
@@ -85,6 +113,11 @@ def _conflict(view: View, roots: Sequence[Requirement], clash: Sequence[Edge]) -
     for name in names:
         if name not in unknown and not _sourced(clash, name):
             rejections += view.rejections(name)
+            rejections += [
+                Rejection(name, str(one.version), "yanked", _yanked(one), f"{name}=={one.version} as a line of yours")
+                for one in view.candidates(distribution(name))
+                if one.yanked is not None
+            ]
     return Conflict(
         tuple(clash),
         _chains(view, roots, clash),
@@ -94,8 +127,12 @@ def _conflict(view: View, roots: Sequence[Requirement], clash: Sequence[Edge]) -
     )
 
 
+def _yanked(candidate: Candidate) -> str:
+    return f"it was yanked from the index: {candidate.yanked or 'no reason given'}"
+
+
 def _sourced(clash: Sequence[Edge], name: str) -> bool:
-    return any(edge.requirement.key.name == name and not isinstance(edge.requirement, Specified) for edge in clash)
+    return any(edge.requirement.key.name == name and isinstance(edge.requirement, Sourced) for edge in clash)
 
 
 def _chains(view: View, roots: Sequence[Requirement], clash: Sequence[Edge]) -> dict[Key, Edge]:

@@ -213,10 +213,7 @@ class View:
             return []
         if name == parent.name and not dependency.url:
             # `project[all]` refers to its own extras: the same version of itself.
-            return [
-                Specified(distribution(name, extra), specifier(f"=={parent.version}" if not parent.source else ""), origin)
-                for extra in dependency.extras
-            ]
+            return [SameVersion(parent, origin, distribution(name, extra)) for extra in dependency.extras]
         source: Source | None = None
         if dependency.url:
             from mlpin.manifest.links import link
@@ -356,6 +353,8 @@ class View:
         def rejected(kind: str, reason: str, remedy: str = "") -> Rejection:
             return Rejection(name, text, kind, reason, remedy)  # type: ignore[arg-type]
 
+        if not files:
+            return rejected("files", "has no file whose name can be read")
         cutoff = policy.cutoffs.get(name, policy.cutoff)
         if cutoff:
             files = [file for file in files if unfit.uploaded(file, listing.index_of(text)) < cutoff]
@@ -430,21 +429,25 @@ class View:
                 if mark not in self._foreseen:
                     self._foreseen.add(mark)
                     self._catalog.foresee(lambda wanted=requirement: self._guess(wanted))  # type: ignore[misc]
+            elif isinstance(requirement, SameVersion) and requirement.key.extra:
+                same = (requirement.key, str(requirement.candidate.version))
+                if same not in self._foreseen:
+                    self._foreseen.add(same)
+                    extra = self.seen_as(requirement.candidate, requirement.key)
+                    self._catalog.foresee(lambda known=extra: self.foresee(list(self.requires(known))))  # type: ignore[misc]
 
     def _guess(self, wanted: Specified) -> None:
         preferred = self.preferred(wanted.key)
         if preferred is not None and wanted.admits(preferred):
             best: Candidate | None = preferred
         else:
-            best = next(
-                (
-                    candidate
-                    for candidate in self.candidates(wanted.key, wanted.specifier.contains)
-                    if candidate.yanked is None
-                    and (not candidate.version.is_prerelease or wanted.specifier.names_prerelease)
-                ),
-                None,
+            found = (
+                candidate
+                for candidate in self.candidates(wanted.key, wanted.specifier.contains)
+                if candidate.yanked is None
             )
+            finals = self.policy.prerelease != "allow"
+            best = next((candidate for candidate in found if not (finals and candidate.version.is_prerelease)), None)
         if best is not None:
             self.foresee(list(self.requires(best)))
 
