@@ -190,7 +190,15 @@ def _html_files(text: str, base: str, project: str) -> tuple[Artifact, ...]:
 def _uploaded(text: str) -> str:
     """An upload time as PEP 700 wants it; what says no zone is UTC, whatever this machine's is."""
     found = _UPLOADED.fullmatch(text) if text else None
-    return f"{found[1]}Z" if found else ""
+    if found is None:
+        return ""
+    from datetime import datetime
+
+    try:
+        datetime.fromisoformat(found[1])
+    except ValueError:
+        return ""
+    return f"{found[1]}Z"
 
 
 def _json_files(text: str, base: str, project: str) -> tuple[Artifact, ...]:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 from urllib.parse import unquote, urljoin
 
 from mlpin.errors import IndexUnavailable
@@ -26,6 +25,8 @@ ACCEPT = f"{JSON_TYPE}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0
 # The anchors of every page but the oddest. One that holds a `>` inside its quotes does not match.
 _QUICK_ANCHOR = re.compile(r"""<a(\s[^>]*[^=\s>]")>([^<]*)""", re.IGNORECASE)
 _ANCHOR_START = re.compile(r"<a\s", re.IGNORECASE)
+_FILES = re.compile(r'"files"\s*:\s*\[')
+_FILENAME = re.compile(r'"filename"\s*:\s*"([^"\\]*)"')
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ANCHOR = re.compile(
     r"""<a((?:\s+[^\s=<>"'/]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s<>"']+))?)*)\s*/?>([^<]*)""", re.IGNORECASE
@@ -57,11 +58,11 @@ def parse(project: str, content_type: str, body: bytes, url: str) -> Page:
 
 def _parse_json(project: str, body: bytes, url: str) -> Page:
     try:
-        page = json.loads(body)
-        major = int(str(page["meta"]["api-version"]).partition(".")[0])
-        files = page["files"]
-        if not isinstance(files, list) or not all(isinstance(file, dict) for file in files):
-            raise ValueError("`files` is no list of files")
+        text = body.decode()
+        split = _split_files(text)
+        if split is None:
+            split = _all_files(text)
+        major, files = split
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IndexUnavailable(
             f"the index answered with JSON that is cut off or no page of packages ({error})",
@@ -69,17 +70,73 @@ def _parse_json(project: str, body: bytes, url: str) -> Page:
             hint="try again; if it stays, tell whoever runs the index",
         ) from None
     _check_api(major, url)
-    grouped: dict[str, list[Any]] = {}
+    grouped, unreadable = _by_version(project, files)
+    return _sorted(project, "json", url, {key: f"[{','.join(value)}]" for key, value in grouped.items()}, unreadable)
+
+
+def _split_files(text: str) -> tuple[int, list[tuple[str, str]]] | None:
+    """The API's major version, and by file its name and its object as text; None where the text must be parsed.
+
+    Parsing thousands of objects of which a handful is looked at costs more than everything else about a page.
+    What stands around the list is parsed; the objects are told apart by `},{`, and each must hold one name.
+    """
+    start = _FILES.search(text)
+    if start is None:
+        return None
+    end = text.rfind("]")
+    # The list of files may be followed by others, such as that of versions.
+    inside, closing, after = text[start.end() :].partition("}]") if end >= 0 else ("", "", "")
+    if not closing:
+        return None
+    around = json.loads(f"{text[: start.end()]}]{after}")
+    names = _FILENAME.findall(inside)
+    pieces = inside.split("},{" if "},{" in inside else "}, {")
+    if around["files"] or not len(pieces) == len(names) == inside.count('"filename"') or not inside.startswith("{"):
+        return None
+    if not all('"filename"' in piece for piece in pieces):
+        return None
+    pieces[0] = pieces[0][1:]
+    major = int(str(around["meta"]["api-version"]).partition(".")[0])
+    return major, [(name, f"{{{piece}}}") for name, piece in zip(names, pieces, strict=True)]
+
+
+def _all_files(text: str) -> tuple[int, list[tuple[str, str]]]:
+    """The same by parsing everything. Raises `ValueError`, `KeyError`, `TypeError`."""
+    page = json.loads(text)
+    files = page["files"]
+    if not isinstance(files, list) or not all(isinstance(file, dict) for file in files):
+        raise ValueError("`files` is no list of files")
+    dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+    major = int(str(page["meta"]["api-version"]).partition(".")[0])
+    return major, [(str(file.get("filename", "")), dumps(file)) for file in files]
+
+
+def _by_version(
+    project: str, files: Iterable[tuple[str, str]], *, flat: bool = False
+) -> tuple[dict[str, list[str]], list[tuple[str, str]]]:
+    """What was listed by version, from (file name, what the page says of it); and the names that cannot be read."""
+    grouped: dict[str, list[str]] = {}
     unreadable = []
-    for file in files:
-        name = str(file.get("filename", ""))
+    # Most files are wheels of a few hundred versions. What else their names say is checked when they are decoded.
+    stems: dict[tuple[str, str], list[str]] = {}
+    for name, said in files:
+        if name[-4:] == ".whl" and 4 <= name.count("-") <= 5:
+            stem = name.split("-", 2)
+            known = stems.get((stem[0], stem[1]))
+            if known is not None:
+                known.append(said)
+                continue
         found = read(name, project)
         if isinstance(found, str):
-            unreadable.append((name, found))
-        else:
-            grouped.setdefault(found.version, []).append(file)
-    dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-    return _sorted(project, "json", url, {key: dumps(value) for key, value in grouped.items()}, unreadable)
+            if not flat:
+                unreadable.append((name, found))
+            continue
+        group = grouped.setdefault(found.version, [])
+        group.append(said)
+        if found.tags:
+            stem = name.split("-", 2)
+            stems[stem[0], stem[1]] = group
+    return grouped, unreadable
 
 
 def parse_html(project: str, body: bytes, url: str, *, flat: bool = False) -> Page:
@@ -96,35 +153,10 @@ def parse_html(project: str, body: bytes, url: str, *, flat: bool = False) -> Pa
         from html import unescape
 
         base = urljoin(url, unescape(next(filter(None, found_base.groups()), "")))
-    grouped: dict[str, list[str]] = {}
-    unreadable = []
     anchors = _QUICK_ANCHOR.findall(text)
     if len(anchors) != len(_ANCHOR_START.findall(text)):
         anchors = _ANCHOR.findall(text)
-    # Most files are wheels of a few hundred versions. What else their names say is checked when they are decoded.
-    stems: dict[tuple[str, str], list[str]] = {}
-    for attributes, label in anchors:
-        name = label
-        if label[-4:] == ".whl" and 4 <= label.count("-") <= 5:
-            stem = label.split("-", 2)
-            files = stems.get((stem[0], stem[1]))
-            if files is not None:
-                files.append(f"{label}\x1f{attributes}")
-                continue
-        else:
-            name = label.strip()
-            if not name.endswith((".whl", ".gz", ".zip")):
-                name = _name_of_href(attributes)
-        found = read(name, project)
-        if isinstance(found, str):
-            if not flat:
-                unreadable.append((name, found))
-            continue
-        files = grouped.setdefault(found.version, [])
-        files.append(f"{name}\x1f{attributes}")
-        if found.tags:
-            stem = name.split("-", 2)
-            stems[stem[0], stem[1]] = files
+    grouped, unreadable = _by_version(project, map(_named, anchors), flat=flat)
     login = not grouped and _PASSWORD.search(text)
     if not flat and not anchors:
         login = login or _FORM.search(text)
@@ -137,6 +169,15 @@ def parse_html(project: str, body: bytes, url: str, *, flat: bool = False) -> Pa
     if "</html" not in text[-200:].lower() and "<html" in text[:2000].lower() and not flat:
         raise IndexUnavailable("the index's answer is cut off in the middle", where=redacted(url), hint="try again")
     return _sorted(project, "html", base, {key: "\x1e".join(value) for key, value in grouped.items()}, unreadable)
+
+
+def _named(anchor: tuple[str, str]) -> tuple[str, str]:
+    """The file name of an anchor, and what the page's stored form keeps of it."""
+    attributes, label = anchor
+    name = label if label[-4:] == ".whl" else label.strip()
+    if not name.endswith((".whl", ".gz", ".zip")):
+        name = _name_of_href(attributes)
+    return name, f"{name}\x1f{attributes}"
 
 
 def _check_api(major: int, url: str) -> None:
