@@ -68,7 +68,7 @@ def upstream_url() -> str:
         )
         if asked.returncode == 0 and asked.stdout.strip():
             return asked.stdout.strip().rstrip("/")
-    from pip._internal.models.index import PyPI  # noqa: PLC0415 - slow to import, and often not needed
+    from pip._internal.models.index import PyPI
 
     return str(PyPI.simple_url).rstrip("/")
 
@@ -252,9 +252,7 @@ class Upstream:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=ssl.create_default_context())
-        )
+        self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
 
     def get(self, url: str, headers: Mapping[str, str]) -> tuple[bytes, Mapping[str, str], str] | None:
         """Body, headers and final URL of an answer; None for a 404 or 410; other failures are raised."""
@@ -313,9 +311,7 @@ class _RemoteFile(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._position = (
-            offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
-        )
+        self._position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
         return self._position
 
     def read(self, size: int = -1) -> bytes:
@@ -550,7 +546,7 @@ class Index:
 
     # -- one answer per kind of path
 
-    async def _answer(self, request: Request) -> Answer:  # noqa: PLR0911 - one per kind of path
+    async def _answer(self, request: Request) -> Answer:
         parts = [unquote(part) for part in urlsplit(request.path).path.split("/")[1:]]
         match parts:
             case ["simple", name, ""] if name and name == normalize(name):
@@ -581,9 +577,7 @@ class Index:
             body, etag = page.rendered[key]
         else:
             body, etag = await self._once((form, packed, name), lambda: page.body(key))
-        content_type = {"json": JSON_TYPE, "html": "text/html; charset=utf-8", "legacy": "application/json"}[
-            form
-        ]
+        content_type = {"json": JSON_TYPE, "html": "text/html; charset=utf-8", "legacy": "application/json"}[form]
         headers = [
             ("Content-Type", content_type),
             ("ETag", etag),
@@ -643,9 +637,7 @@ class Index:
 
     @staticmethod
     def _unchanged(request: Request, etag: str) -> bool:
-        given = (
-            tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")
-        )
+        given = (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(","))
         return any(tag in (etag, "*") for tag in given)
 
     def _control(self, request: Request) -> Answer | None:
@@ -717,15 +709,11 @@ class Index:
 
 def main() -> None:
     """Serve until interrupted, or until standard input closes where that is asked for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, default=default_store(), help="folder of the recording")
     parser.add_argument("--latency-ms", type=float, default=20, help="wait before each answer (default: 20)")
     parser.add_argument("--port", type=int, default=0, help="port on loopback (default: any free one)")
-    parser.add_argument(
-        "--max-file-mb", type=int, default=64, help="most to hand out of one file (default: 64)"
-    )
+    parser.add_argument("--max-file-mb", type=int, default=64, help="most to hand out of one file (default: 64)")
     parser.add_argument("--until-eof", action="store_true", help="stop when standard input closes")
     given = parser.parse_args()
     index = Index(given.store, latency_ms=given.latency_ms, port=given.port, max_file_mb=given.max_file_mb)

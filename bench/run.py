@@ -114,9 +114,7 @@ def _mlpin(tool: Tool, project: Project, place: Place, url: str) -> Command:
     shutil.copy(project.folder / "pyproject.toml", place.project)
     output = place.out / "pylock.toml"
     argv = ("lock", str(place.project), "--python", "3.11", "--platform", "linux-x86_64", "--index-url", url)
-    return Command(
-        (*tool.words, *argv, "--cache-dir", str(place.cache), "-o", str(output), "--quiet"), output
-    )
+    return Command((*tool.words, *argv, "--cache-dir", str(place.cache), "-o", str(output), "--quiet"), output)
 
 
 def _uv(tool: Tool, project: Project, place: Place, url: str) -> Command:
@@ -434,26 +432,20 @@ def _say(text: str) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     examples = Path(__file__).resolve().parent.parent / "examples"
     parser.add_argument("projects", nargs="*", help="projects by name (default: all)")
     parser.add_argument("--examples", type=Path, default=examples, help="folder of the projects")
     parser.add_argument("--index", choices=("full", "mirror"), action="append", help="default: full")
     parser.add_argument("--mode", choices=MODES, action="append", help="default: cold, warm and relock")
-    parser.add_argument(
-        "--tools", default=f"{OURS},uv", help=f"some of {','.join(PREPARE)} (default: %(default)s)"
-    )
+    parser.add_argument("--tools", default=f"{OURS},uv", help=f"some of {','.join(PREPARE)} (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="timed runs of each tool (default: 5)")
     parser.add_argument("--slow-rounds", type=int, default=1, help=f"of {', '.join(SLOW)} (default: 1)")
     parser.add_argument("--timeout", type=float, default=600, help="seconds a run may take (default: 600)")
     parser.add_argument("--latency-ms", type=float, default=20, help="of the full index (default: 20)")
     parser.add_argument("--store", type=Path, default=default_store(), help="recording of the full index")
     parser.add_argument("--scratch", type=Path, help="where caches and outputs go (default: the temp folder)")
-    parser.add_argument(
-        "--allow-downloads", action="store_true", help="let peers fetch whole wheels from the mirror"
-    )
+    parser.add_argument("--allow-downloads", action="store_true", help="let peers fetch whole wheels from the mirror")
     parser.add_argument("--json", type=Path, help="save every run here")
     for name in (OURS, "uv", "pip-compile", "pdm", "poetry"):
         parser.add_argument(f"--{name}", default=name, metavar="WORDS", help=f"how to start {name}")
@@ -479,9 +471,7 @@ def _allowed(tool: Tool, index: str, given: argparse.Namespace) -> bool:
     """Peers that download whole wheels where an index has no metadata files are kept from doing it."""
     if index == "full" or tool.name not in DOWNLOADERS or given.allow_downloads:
         return True
-    _say(
-        f"{tool.name} is skipped on the mirror: it may download gigabytes of wheels there (--allow-downloads)"
-    )
+    _say(f"{tool.name} is skipped on the mirror: it may download gigabytes of wheels there (--allow-downloads)")
     return False
 
 
@@ -490,9 +480,7 @@ def main() -> None:
     given = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that scratch caches are removed
     folders = sorted(path.parent for path in given.examples.glob("*/pyproject.toml"))
-    projects = [
-        Project.load(folder) for folder in folders if not given.projects or folder.name in given.projects
-    ]
+    projects = [Project.load(folder) for folder in folders if not given.projects or folder.name in given.projects]
     if not projects:
         raise SystemExit(f"no projects in {given.examples}")
     tools = _tools(given)
@@ -510,9 +498,7 @@ def main() -> None:
                     results += found
                     print(table(found), flush=True)
                     if given.json:
-                        given.json.write_text(
-                            json.dumps([asdict(result) for result in results], indent=1) + "\n"
-                        )
+                        given.json.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
             finally:
                 if served:
                     served.close()

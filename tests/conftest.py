@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .index.server import IndexServer
+from tests.index.server import IndexServer
 
 
 @pytest.fixture

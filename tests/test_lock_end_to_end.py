@@ -18,9 +18,8 @@ from packaging.pylock import Pylock
 import mlpin
 from mlpin import cli
 from mlpin.lock import file as lock_file
-
-from .index.server import LOGIN_PAGE, IndexServer
-from .wheels import headers, sdist, wheel, zipped
+from tests.index.server import LOGIN_PAGE, IndexServer
+from tests.wheels import headers, sdist, wheel, zipped
 
 Serve = Callable[..., IndexServer]
 
@@ -98,7 +97,9 @@ class Project:
 
 
 @pytest.fixture
-def project(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
+def project(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Project:
     root = tmp_path / "project"
     root.mkdir()
     monkeypatch.chdir(root)
@@ -117,13 +118,26 @@ def test_a_lock_that_the_specification_accepts(serve: Serve, project: Project) -
     assert [one["name"] for one in app["dependencies"]] == ["lib", "speed"]
     (file,) = app["wheels"]
     built = index.files["app-2.0-py3-none-any.whl"]
-    assert (file["url"], file["hashes"], file["size"]) == (f"{index.root}/files/{built.filename}", {"sha256": built.sha256}, len(built.data))
+    assert (file["url"], file["hashes"], file["size"]) == (
+        f"{index.root}/files/{built.filename}",
+        {"sha256": built.sha256},
+        len(built.data),
+    )
     assert tables["created-by"] == "mlpin"
     assert tables["requires-python"] == ">=3.11"
     assert lock_file.read(project.root / "pylock.toml").intact  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("behaviour", [{}, {"json": False}, {"json": False, "metadata": False}, {"metadata": False, "ranges": "none"}, {"json": False, "hashes": False}])
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        {},
+        {"json": False},
+        {"json": False, "metadata": False},
+        {"metadata": False, "ranges": "none"},
+        {"json": False, "hashes": False},
+    ],
+)
 def test_the_kind_of_index_does_not_show(serve: Serve, project: Project, behaviour: dict[str, Any]) -> None:
     project.requires("app[fast]>=1")
     assert project.locked(index=serve(*STACK, **behaviour)) == {"app": "2.0", "lib": "2.1", "speed": "1.0"}
@@ -181,10 +195,13 @@ def test_what_nothing_asks_for_goes(serve: Serve, project: Project) -> None:
 
 def test_extras_and_groups(serve: Serve, project: Project) -> None:
     index = serve(*STACK)
-    project.requires("app", more='[project.optional-dependencies]\nfast = ["mine[faster]"]\nfaster = ["speed"]\n[dependency-groups]\ndev = ["tool"]')
+    project.requires(
+        "app",
+        more='[project.optional-dependencies]\nfast = ["mine[faster]"]\nfaster = ["speed"]\n[dependency-groups]\nchecks = ["tool"]',
+    )
     assert project.locked(index=index) == {"app": "2.0", "lib": "2.1"}
     assert project.locked("--extra", "fast", index=index) == {"app": "2.0", "lib": "2.1", "speed": "1.0"}
-    assert project.locked("--group", "dev", index=index) == {"app": "1.0", "lib": "1.0", "tool": "1.0"}
+    assert project.locked("--group", "checks", index=index) == {"app": "1.0", "lib": "1.0", "tool": "1.0"}
     assert (project.tables()["extras"], project.tables()["dependency-groups"]) == ([], [])
 
 
@@ -199,7 +216,14 @@ def before(serve: Serve, project: Project) -> str:
     return project.text
 
 
-def refused(project: Project, before: str, code: int, *words: str, arguments: tuple[str, ...] = (), index: IndexServer | None = None) -> Ran:
+def refused(
+    project: Project,
+    before: str,
+    code: int,
+    *words: str,
+    arguments: tuple[str, ...] = (),
+    index: IndexServer | None = None,
+) -> Ran:
     """Lock, which must end with `code` and these words, and leave the lock alone; then the same as JSON."""
     ran = project.lock(*arguments, index=index)
     assert ran.code == code, ran.words
@@ -215,7 +239,16 @@ def refused(project: Project, before: str, code: int, *words: str, arguments: tu
 
 def test_a_conflict(serve: Serve, project: Project, before: str) -> None:
     project.requires("app>=2", "tool")
-    refused(project, before, 1, "app>=2", "tool 1.0 needs lib<2", "pyproject.toml:5", "No lock was changed", index=serve(*STACK))
+    refused(
+        project,
+        before,
+        1,
+        "app>=2",
+        "tool 1.0 needs lib<2",
+        "pyproject.toml:5",
+        "No lock was changed",
+        index=serve(*STACK),
+    )
 
 
 def test_an_unknown_package(serve: Serve, project: Project, before: str) -> None:
@@ -228,8 +261,13 @@ def test_a_version_that_does_not_exist(serve: Serve, project: Project, before: s
     refused(project, before, 1, "app>=7", index=serve(*STACK))
 
 
-@pytest.mark.parametrize(("arguments", "word"), [(("--extra", "none"), "none"), (("--group", "none"), "none"), (("--target", "none"), "none")])
-def test_an_unknown_extra_group_or_target(serve: Serve, project: Project, before: str, arguments: tuple[str, ...], word: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [(("--extra", "none"), "none"), (("--group", "none"), "none"), (("--target", "none"), "none")],
+)
+def test_an_unknown_extra_group_or_target(
+    serve: Serve, project: Project, before: str, arguments: tuple[str, ...], word: str
+) -> None:
     index = serve(*STACK)
     refused(project, before, 2, word, arguments=arguments, index=index)
     assert index.asked == []
@@ -238,11 +276,17 @@ def test_an_unknown_extra_group_or_target(serve: Serve, project: Project, before
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('[project]\nname = "mine"\ndependencies = ["app"\n', ("pyproject.toml", "4")),
+        ('[project]\nname = "mine"\ndependencies = ["app"\n', ("pyproject.toml:3", "unclosed array")),
         ('[project]\nname = "mine"\nname = "again"\n', ("pyproject.toml", "3")),
-        ('[project]\nname = "mine"\nversion = "1"\ndependencies = [\n  "app",\n  "lib >= one",\n]\n', ("pyproject.toml:6", "lib >= one")),
+        (
+            '[project]\nname = "mine"\nversion = "1"\ndependencies = [\n  "app",\n  "lib >= one",\n]\n',
+            ("pyproject.toml:6", "lib >= one"),
+        ),
         ('[project]\nname = "mine"\nversion = "1"\ndependencies = "app"\n', ("pyproject.toml", "dependencies")),
-        ('[project]\nname = "mine"\nversion = "1"\ndependencies = ["app"]\n[tool.mlpin]\nplattform = "x"\n', ("pyproject.toml", "plattform")),
+        (
+            '[project]\nname = "mine"\nversion = "1"\ndependencies = ["app"]\n[tool.mlpin]\nplattform = "x"\n',
+            ("pyproject.toml", "plattform"),
+        ),
         ("\x00", ("pyproject.toml",)),
     ],
 )
@@ -253,12 +297,25 @@ def test_a_broken_manifest(serve: Serve, project: Project, before: str, text: st
     assert index.asked == []
 
 
-@pytest.mark.parametrize("arguments", [("--nonsense",), ("none.txt",), ("--python", "two"), ("--platform", "amiga"), ("-c", "none.txt"), ("--exclude-newer", "soon")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--nonsense",),
+        ("none.txt",),
+        ("--python", "two"),
+        ("--platform", "amiga"),
+        ("-c", "none.txt"),
+        ("--exclude-newer", "soon"),
+    ],
+)
 def test_wrong_usage(serve: Serve, project: Project, before: str, arguments: tuple[str, ...]) -> None:
     refused(project, before, 2, arguments=arguments, index=serve(*STACK))
 
 
-@pytest.mark.parametrize(("status", "words"), [(401, "wants credentials"), (403, "403"), (500, "500"), (503, "503"), (429, "429"), (418, "418")])
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(401, "wants credentials"), (403, "403"), (500, "500"), (503, "503"), (429, "429"), (418, "418")],
+)
 def test_an_index_that_refuses(serve: Serve, project: Project, before: str, status: int, words: str) -> None:
     index = serve(*STACK)
     index.fault("/simple/app/", status)
@@ -287,7 +344,9 @@ def test_half_an_answer(serve: Serve, project: Project, before: str, behaviour: 
 
 
 @pytest.mark.parametrize("behaviour", [{}, {"json": False}])
-def test_half_a_page_that_says_it_is_whole(serve: Serve, project: Project, before: str, behaviour: dict[str, Any]) -> None:
+def test_half_a_page_that_says_it_is_whole(
+    serve: Serve, project: Project, before: str, behaviour: dict[str, Any]
+) -> None:
     index = serve(*STACK, **behaviour)
     kind, page = index.render("app", "" if behaviour else "application/vnd.pypi.simple.v1+json") or ("", b"")
     index.page("app", page[: len(page) // 2].decode(), kind)
@@ -370,7 +429,11 @@ LOCKS = ("pylock.train-py311.toml", "pylock.train-py312.toml", "pylock.laptop.to
 
 
 def test_a_lock_for_each_target_and_python(serve: Serve, project: Project) -> None:
-    index = serve(wheel("a", "1.0"), wheel("a", "2.0", tags="cp312-cp312-macosx_11_0_arm64"), wheel("a", "1.5", tags="cp312-cp312-manylinux_2_17_x86_64"))
+    index = serve(
+        wheel("a", "1.0"),
+        wheel("a", "2.0", tags="cp312-cp312-macosx_11_0_arm64"),
+        wheel("a", "1.5", tags="cp312-cp312-manylinux_2_17_x86_64"),
+    )
     project.requires("a", mlpin=TARGETS)
     assert project.lock(index=index).code == 0
     assert sorted(path.name for path in project.root.glob("pylock*")) == sorted(LOCKS)
@@ -447,10 +510,14 @@ def everything_written(root: Path) -> str:
 
 
 @pytest.mark.parametrize("behaviour", [{}, {"json": False, "metadata": False, "hashes": False}])
-def test_no_credential_is_written_or_shown(serve: Serve, project: Project, tmp_path: Path, behaviour: dict[str, Any]) -> None:
+def test_no_credential_is_written_or_shown(
+    serve: Serve, project: Project, tmp_path: Path, behaviour: dict[str, Any]
+) -> None:
     index = serve(*STACK, login=("me", "s3cret"), **behaviour)
     direct = f"http://me:s3cret@127.0.0.1:{index.port}/files/speed-1.0-py3-none-any.whl"
-    requirements = project.write("requirements.txt", f"--index-url {index.with_login('me', 's3cret')}\napp\nspeed @ {direct}\n")
+    requirements = project.write(
+        "requirements.txt", f"--index-url {index.with_login('me', 's3cret')}\napp\nspeed @ {direct}\n"
+    )
     assert project.locked("-v", str(requirements)) == {"app": "2.0", "lib": "2.1", "speed": "1.0"}
     index.fault("/simple/app/", 500)
     assert project.lock("-v", "--refresh", str(requirements)).code == 3
@@ -467,8 +534,17 @@ def test_no_path_and_no_time_of_this_machine_is_written(serve: Serve, project: P
     (project.root / "links").mkdir()
     (project.root / "links" / "local-1.0-py3-none-any.whl").write_bytes(wheel("local", "1.0").data)
     (project.root / "direct-1.0-py3-none-any.whl").write_bytes(wheel("direct", "1.0").data)
-    requirements = project.write("requirements.txt", "app\nlocal\n--find-links links\n-e ./sub\n./direct-1.0-py3-none-any.whl\n")
-    assert project.locked(str(requirements), index=index) == {"app": "2.0", "direct": "1.0", "lib": "2.1", "local": "1.0", "speed": "1.0", "sub": ""}
+    requirements = project.write(
+        "requirements.txt", "app\nlocal\n--find-links links\n-e ./sub\n./direct-1.0-py3-none-any.whl\n"
+    )
+    assert project.locked(str(requirements), index=index) == {
+        "app": "2.0",
+        "direct": "1.0",
+        "lib": "2.1",
+        "local": "1.0",
+        "speed": "1.0",
+        "sub": "",
+    }
     assert str(tmp_path) not in project.text
     assert "file:" not in project.text
     assert set(_times(project.tables())) == {"2024-05-01T12:00:00+00:00"}
@@ -486,7 +562,9 @@ def _times(value: Any) -> list[str]:
     return [value.isoformat()] if hasattr(value, "isoformat") else []
 
 
-@pytest.mark.parametrize("time", ["2024-13-45T99:99:99Z", "2024-05-01T12:00:00", "yesterday", "2024-05-01T12:00:00+00:00"])
+@pytest.mark.parametrize(
+    "time", ["2024-13-45T99:99:99Z", "2024-05-01T12:00:00", "yesterday", "2024-05-01T12:00:00+00:00"]
+)
 def test_an_upload_time_in_any_form(serve: Serve, project: Project, monkeypatch: pytest.MonkeyPatch, time: str) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     project.requires("a")
@@ -498,9 +576,18 @@ def test_an_upload_time_in_any_form(serve: Serve, project: Project, monkeypatch:
 
 
 def test_newer_files_do_not_exist(serve: Serve, project: Project) -> None:
-    index = serve(wheel("a", "1.0", upload_time="2024-01-01T00:00:00.000000Z"), wheel("a", "2.0", upload_time="2024-06-01T10:00:00.500000Z"))
+    index = serve(
+        wheel("a", "1.0", upload_time="2024-01-01T00:00:00.000000Z"),
+        wheel("a", "2.0", upload_time="2024-06-01T10:00:00.500000Z"),
+    )
     project.requires("a")
-    for when, version in (("2024-05-31", "1.0"), ("2024-06-01", "2.0"), ("2024-06-01T09:59:59Z", "1.0"), ("2024-06-01T10:00:01Z", "2.0"), ("1 day", "2.0")):
+    for when, version in (
+        ("2024-05-31", "1.0"),
+        ("2024-06-01", "2.0"),
+        ("2024-06-01T09:59:59Z", "1.0"),
+        ("2024-06-01T10:00:01Z", "2.0"),
+        ("1 day", "2.0"),
+    ):
         assert project.locked("--exclude-newer", when, "--upgrade", index=index) == {"a": version}
     ran = project.lock("--exclude-newer", "2023-01-01", "--upgrade", index=index)
     assert ran.code == 1
@@ -509,9 +596,26 @@ def test_newer_files_do_not_exist(serve: Serve, project: Project) -> None:
 
 def test_an_index_without_upload_times(serve: Serve, project: Project, before: str) -> None:
     index = serve(*STACK, upload_times=False)
-    refused(project, before, 2, "exclude-newer", index.url, "exclude-newer-package", arguments=("--exclude-newer", "2024-01-01", "--upgrade"), index=index)
+    refused(
+        project,
+        before,
+        2,
+        "exclude-newer",
+        index.url,
+        "exclude-newer-package",
+        arguments=("--exclude-newer", "2024-01-01", "--upgrade"),
+        index=index,
+    )
     html = serve(*STACK, json=False)
-    refused(project, before, 2, "exclude-newer", html.url, arguments=("--exclude-newer", "2024-01-01", "--upgrade"), index=html)
+    refused(
+        project,
+        before,
+        2,
+        "exclude-newer",
+        html.url,
+        arguments=("--exclude-newer", "2024-01-01", "--upgrade"),
+        index=html,
+    )
     project.requires("app", mlpin='exclude-newer = "2024-01-01"\nexclude-newer-package = { app = false, lib = false }')
     assert project.locked(index=index) == {"app": "2.0", "lib": "2.1"}
 
@@ -578,7 +682,9 @@ def test_interrupted(serve: Serve, project: Project, before: str, environ: dict[
 def test_two_processes_lock_at_once(serve: Serve, project: Project, environ: dict[str, str]) -> None:
     index = serve(*STACK)
     project.requires("app[fast]")
-    running = [start(project, environ, "--index-url", index.url, "-o", f"pylock.{name}.toml") for name in ("one", "two")]
+    running = [
+        start(project, environ, "--index-url", index.url, "-o", f"pylock.{name}.toml") for name in ("one", "two")
+    ]
     assert [process.wait(60) for process in running] == [0, 0], [process.communicate() for process in running]
     one, two = (project.versions(f"pylock.{name}.toml") for name in ("one", "two"))
     assert one == two == {"app": "2.0", "lib": "2.1", "speed": "1.0"}

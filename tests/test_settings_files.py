@@ -13,7 +13,7 @@ from mlpin.manifest.model import Context
 from mlpin.settings import IndexSetting, Settings, merged
 from mlpin.settings_files import all_layers, mlpin_table, uv_table
 
-SECRET = "https://me:s3cret@index.example/simple"  # noqa: S105
+SECRET = "https://me:s3cret@index.example/simple"
 
 
 def context(root: Path, environ: Mapping[str, str] | None = None) -> Context:

@@ -73,7 +73,11 @@ def wheel(
     `metadata` replaces the text of METADATA. What is in `first` and `last` is stored, not compressed.
     """
     stem = f"{name.replace('-', '_')}-{version}"
-    text = (metadata if metadata is not None else headers(name, version, requires, extras=extras, requires_python=requires_python)).encode()
+    text = (
+        metadata
+        if metadata is not None
+        else headers(name, version, requires, extras=extras, requires_python=requires_python)
+    ).encode()
     tag_lines = "".join(f"Tag: {tags}\n" for _ in (0,))
     members: dict[str, bytes] = {
         **(first or {}),
@@ -107,7 +111,10 @@ def zipped(members: Mapping[str, bytes], *, stored: Sequence[str] | set[str] = (
 def tarred(members: Mapping[str, bytes | tarfile.TarInfo]) -> bytes:
     """A .tar.gz of `members`, the same bytes each time; a `TarInfo` stands for a link or the like."""
     buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as compressed, tarfile.open(fileobj=compressed, mode="w") as archive:
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w") as archive,
+    ):
         for path, data in members.items():
             if isinstance(data, tarfile.TarInfo):
                 archive.addfile(data)

@@ -6,8 +6,8 @@ These are values. A `Listing` is what an index says of a project, the same for e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Key(NamedTuple):
         return f"{self.name}[{self.extra}]" if self.extra else self.name
 
 
-@lru_cache(maxsize=None)
+@cache
 def distribution(name: str, extra: str = "") -> Key:
     """The key of a distribution by its normalised name."""
     return Key("pypi", name, extra)
@@ -100,6 +100,13 @@ class Listing:
     def found(self) -> bool:
         """Whether any index has the project at all."""
         return bool(self.index)
+
+    def files(self, version: str, wanted: Callable[[str], bool]) -> Sequence[Artifact]:
+        """The files of a version whose tags are wanted (empty for a source archive)."""
+        some = getattr(self.versions, "files", None)
+        if some is not None:
+            return some(version, wanted)  # type: ignore[no-any-return]
+        return [file for file in self.versions[version] if wanted(file.tags)]
 
     def index_of(self, version: str) -> str:
         """The index that provides a version; `index` unless several were joined."""

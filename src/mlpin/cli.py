@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -30,11 +31,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="mlpin",
         description="Resolve and lock the dependencies of machine-learning projects for the hardware they will run on.",
-        epilog="exit codes: 0 done, 1 conflict, 2 wrong usage or input, 3 index not reachable, 4 gave up, 130 interrupted",
+        epilog="exit codes: 0 done, 1 conflict, 2 wrong usage or input, 3 index not reachable, 4 gave up, "
+        "130 interrupted",
     )
     parser.add_argument("--version", action="version", version=f"mlpin {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    _lock_options(commands.add_parser("lock", help="resolve the project and write its lock (PEP 751)", description=_LOCK))
+    _lock_options(
+        commands.add_parser("lock", help="resolve the project and write its lock (PEP 751)", description=_LOCK)
+    )
     return parser
 
 
@@ -53,26 +57,36 @@ def _lock_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--all-extras", action="store_true", default=None)
     group.add_argument("--group", action="append", metavar="NAME", help="include a dependency group; repeatable")
     group.add_argument("--no-default-groups", action="store_true", help="leave the default groups out")
-    group.add_argument("-c", "--constraint", action="append", metavar="FILE", help="restrict versions without asking for them")
+    group.add_argument(
+        "-c", "--constraint", action="append", metavar="FILE", help="restrict versions without asking for them"
+    )
     group.add_argument("--override", action="append", metavar="FILE", help="replace whatever asks for these packages")
     group = parser.add_argument_group("for which machine")
     group.add_argument("--target", metavar="NAME", help="only this target of [tool.mlpin.targets]")
     group.add_argument("--python", "--python-version", action="append", metavar="VERSION", help="like 3.11; repeatable")
-    group.add_argument("--platform", "--python-platform", metavar="NAME", help="linux-x86_64, macos-14-arm64, windows-amd64, …")
+    group.add_argument(
+        "--platform", "--python-platform", metavar="NAME", help="linux-x86_64, macos-14-arm64, windows-amd64, …"
+    )
     group.add_argument("--glibc", metavar="VERSION", help="the oldest glibc that it must run on, like 2.28")
     group = parser.add_argument_group("which versions")
     group.add_argument("-U", "--upgrade", action="store_true", help="let every package leave its locked version")
     group.add_argument("-P", "--upgrade-package", action="append", metavar="NAME", help="let this package; repeatable")
     group.add_argument("--pre", action="store_true", help="admit pre-releases of everything")
-    group.add_argument("--prerelease", metavar="MODE", help="disallow, allow, if-necessary, explicit, if-necessary-or-explicit")
+    group.add_argument(
+        "--prerelease", metavar="MODE", help="disallow, allow, if-necessary, explicit, if-necessary-or-explicit"
+    )
     group.add_argument("--resolution", metavar="MODE", help="highest, lowest, lowest-direct")
     group.add_argument("--exclude-newer", metavar="WHEN", help="a date, a time, or a span like `7 days`")
     group.add_argument("--only-binary", action="append", metavar="NAMES", help="wheels only, for :all: or names")
     group.add_argument("--no-binary", action="append", metavar="NAMES", help="source archives only, for :all: or names")
     group = parser.add_argument_group("indexes")
     group.add_argument("-i", "--index-url", "--default-index", metavar="URL")
-    group.add_argument("--extra-index-url", action="append", metavar="URL", help="asked before the main one; repeatable")
-    group.add_argument("-f", "--find-links", action="append", metavar="PLACE", help="a directory or a page of links; repeatable")
+    group.add_argument(
+        "--extra-index-url", action="append", metavar="URL", help="asked before the main one; repeatable"
+    )
+    group.add_argument(
+        "-f", "--find-links", action="append", metavar="PLACE", help="a directory or a page of links; repeatable"
+    )
     group.add_argument("--no-index", action="store_true", default=None, help="use only --find-links")
     group.add_argument("--index-strategy", metavar="MODE", help="first-index, unsafe-first-match, unsafe-best-match")
     group.add_argument("--trusted-host", action="append", metavar="HOST")
@@ -223,7 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as problem:
         reason = problem.strerror or str(problem)
         return _failed(InputError(reason, where=str(problem.filename) if problem.filename else None), given)
-    except Exception as problem:  # noqa: BLE001 - no traceback reaches a user
+    except Exception as problem:
         if os.environ.get("MLPIN_DEBUG"):
             raise
         sys.stderr.write(
@@ -234,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(problem: MlpinError, given: Sequence[str]) -> int:
-    as_json = "json" in given and "--format" in given or "--format=json" in given
+    as_json = ("json" in given and "--format" in given) or "--format=json" in given
     if as_json:
         from mlpin.report import data
 
@@ -248,6 +262,8 @@ def _failed(problem: MlpinError, given: Sequence[str]) -> int:
 
 def run() -> NoReturn:
     """The console script. Leaves at once: worker threads have nothing to finish."""
+    # A run makes a great many small values and ends: looking for cycles among them again and again is lost time.
+    gc.set_threshold(200_000, 50, 50)
     code = main()
     try:
         sys.stdout.flush()

@@ -23,6 +23,7 @@ from mlpin.settings import IndexPin, Settings
 if TYPE_CHECKING:
     from mlpin.index.catalog import Catalog, Event
     from mlpin.lock.changes import Change
+    from mlpin.sources import Sources
 
 Progress = Callable[[str, int, int], None]
 """Told of (target, names decided, names known)."""
@@ -183,12 +184,10 @@ def _lock_target(
     from mlpin.lock.changes import changes
     from mlpin.resolver.solve import solve
     from mlpin.resolver.view import View
-    from mlpin.sources import Fetched, Sources
 
     settings = project.settings
-    git_cache = Path(catalog.cache._root) / "git" if catalog.cache.enabled else None  # noqa: SLF001
-    sources = Sources(catalog, Context(options.root, options.environ, catalog.text), git_cache, settings.metadata or ())
-    requirements = [sources.named(line) for line in plan.requirements]
+    sources = _sources(settings, catalog, options)
+    requirements = [line if line.name else sources().named(line) for line in plan.requirements]
     preferred = dict(aligned)
     if old is not None:
         kept = {name: version for name, version in old.versions.items() if not options.upgrade & {":all:", name}}
@@ -205,11 +204,6 @@ def _lock_target(
     if not isinstance(outcome, Resolution):
         return TargetResult(plan, outcome), None, {}
 
-    def fetched(candidate: Any) -> Fetched:
-        if candidate.source is not None:
-            return sources.fetched(candidate.source)
-        return Fetched(view.metadata(candidate))
-
     tables = assemble.tables(
         outcome,
         assemble.Inputs(
@@ -225,13 +219,14 @@ def _lock_target(
             plan.detected,
         ),
         plan.lock.parent,
-        catalog.sha256,
-        fetched,
+        assemble.Facts(catalog.sha256, view.metadata, lambda source: sources().fetched(source)),
     )
     text = lock_file.dumps(tables)
     pins = {key.name: pin for key, pin in outcome.pins.items() if key.kind == "pypi" and not key.extra}
     for name, pin in pins.items():
-        if pin.source is None and any(file.url.startswith("file:") for file in (*pin.wheels, *filter(None, [pin.sdist]))):
+        if pin.source is None and any(
+            file.url.startswith("file:") for file in (*pin.wheels, *filter(None, [pin.sdist]))
+        ):
             local.add(name)
     notes = [(f"{name} {pin.version}", _note(pin.notes)) for name, pin in sorted(pins.items()) if pin.notes]
     notes += [
@@ -250,6 +245,21 @@ def _lock_target(
         rewritten=True,
     )
     return result, text, {name: str(pin.version) for name, pin in pins.items()}
+
+
+def _sources(settings: Settings, catalog: Catalog, options: LockOptions) -> Callable[[], Sources]:
+    """The reader of sources, made when the first one is met: few projects have any."""
+    made: list[Sources] = []
+
+    def sources() -> Sources:
+        if not made:
+            from mlpin.sources import Sources
+
+            context = Context(options.root, options.environ, catalog.text)
+            made.append(Sources(catalog, context, catalog.cache.folder("git"), settings.metadata or ()))
+        return made[0]
+
+    return sources
 
 
 def _note(notes: Sequence[str]) -> str:
@@ -291,12 +301,10 @@ def _policy(project: Project, plan: TargetPlan, requirements: Sequence[Declared]
         only_binary=_names(settings.only_binary),
         no_binary=_names(settings.no_binary),
         cutoff=_cutoff(settings.exclude_newer),
-        cutoffs={
-            name: _cutoff(text) for name, text in (settings.exclude_newer_package or {}).items()
-        },
+        cutoffs={name: _cutoff(text) for name, text in (settings.exclude_newer_package or {}).items()},
         pins=pins,
         hashes=hashes,
-        constraints=tuple((*project.manifest.constraints, *(settings.constraints or ()))),
+        constraints=(*project.manifest.constraints, *(settings.constraints or ())),
         overrides=overrides,
         exclude=exclude,
         preferred=preferred,
@@ -358,7 +366,9 @@ def fingerprint(project: Project, plan: TargetPlan) -> str:
     inputs = {
         "format": 1,
         "requirements": [_declared(line, plan) for line in plan.requirements],
-        "constraints": [_declared(line, plan) for line in (*project.manifest.constraints, *(settings.constraints or ()))],
+        "constraints": [
+            _declared(line, plan) for line in (*project.manifest.constraints, *(settings.constraints or ()))
+        ],
         "overrides": [_declared(line, plan) for line in settings.overrides or ()],
         "requires-python": project.manifest.requires_python,
         "target": [plan.target.name, plan.target.python, plan.target.platform.name, plan.target.platform.glibc],

@@ -110,7 +110,8 @@ def _plans(
         return (plans[0]._replace(lock=output),)
     if output.suffix == ".toml":
         raise UsageError(
-            f"-o names one file, but there are {len(plans)} targets", hint="give a directory, or choose one with --target"
+            f"-o names one file, but there are {len(plans)} targets",
+            hint="give a directory, or choose one with --target",
         )
     return tuple(plan._replace(lock=output / plan.lock.name) for plan in plans)
 
@@ -167,7 +168,7 @@ def _plan(
             glibc = glibc or (host.glibc() if platform.startswith("linux") else None)
         detected.append("platform")
     python_minor(python)
-    target = Target(name, python, parse_platform(platform, glibc), bool(detected))
+    target = Target(name, python, parse_platform(platform, glibc), detected=bool(detected))
     extras = _chosen(one.extras if one.extras is not None else settings.extras, read.extras, "extra", read)
     if settings.all_extras:
         extras = tuple(sorted(read.extras))

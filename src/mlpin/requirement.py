@@ -28,6 +28,7 @@ if TYPE_CHECKING:
             """Whether this candidate satisfies the requirement."""
             ...
 
+
 OriginKind = Literal["manifest", "option", "config", "candidate", "target", "lock"]
 
 _SEPARATORS = re.compile(r"[-_.]+")
@@ -57,7 +58,7 @@ class Origin(NamedTuple):
 class IndexSource(NamedTuple):
     """Only from the index of this name (`[tool.mlpin.packages]`, `[tool.uv.sources]`)."""
 
-    index: str
+    index: str  # type: ignore[assignment]  # over tuple.index, which nobody needs here
 
 
 class UrlSource(NamedTuple):

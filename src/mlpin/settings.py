@@ -36,7 +36,7 @@ class IndexSetting(NamedTuple):
 class IndexPin(NamedTuple):
     """A package that may come only from the index called `index`, where `marker` holds."""
 
-    index: str
+    index: str  # type: ignore[assignment]  # over tuple.index, which nobody needs here
     marker: str = ""
     extra: str = ""
     group: str = ""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlpin.index.catalog import Catalog
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_GIT_SCHEMES = ("https", "http", "ssh", "git", "file")
 _METADATA_FILES = ("pyproject.toml", "setup.cfg", "PKG-INFO")
 _WAY_OUT = "give its metadata in [tool.mlpin.metadata], or ask for a release of it on an index"
 
@@ -50,18 +51,21 @@ class Sources:
         self._git_cache = git_cache
         self._supplied = supplied
         self._fetched: dict[Source, Fetched] = {}
+        self._names: dict[Source, str] = {}
 
     def fetch(self, source: Source, hashes: tuple[str, ...], origin: Origin) -> tuple[Metadata, Artifact | None]:
         """The metadata of what is there, and the file where it is one. Raises `MlpinError` with the line."""
         found = self.fetched(source, hashes, origin)
         return found.metadata, found.artifact
 
-    def fetched(self, source: Source, hashes: tuple[str, ...] = (), origin: Origin | None = None, name: str = "") -> Fetched:
+    def fetched(
+        self, source: Source, hashes: tuple[str, ...] = (), origin: Origin | None = None, name: str = ""
+    ) -> Fetched:
         """All that is known of a source."""
         known = self._fetched.get(source)
         if known is None:
             try:
-                known = self._fetched[source] = self._read(source, hashes, name)
+                known = self._fetched[source] = self._read(source, hashes, name or self._names.get(source, ""))
             except MlpinError as error:
                 if origin is None or not origin.file:
                     raise
@@ -72,9 +76,12 @@ class Sources:
 
     def named(self, declared: Declared) -> Declared:
         """The requirement with the name that its source turns out to have, if it says none itself."""
-        if declared.name or declared.source is None or isinstance(declared.source, IndexSource):
+        if declared.source is None or isinstance(declared.source, IndexSource):
             return declared
-
+        if declared.name:
+            # Metadata that the user supplies is found by it, also where the source itself says no name.
+            self._names.setdefault(declared.source, declared.name)
+            return declared
         found = self.fetched(declared.source, declared.hashes, declared.origin)
         return declared._replace(name=found.metadata.name)
 
@@ -172,7 +179,9 @@ class Sources:
                 except MlpinError:
                     continue
                 if found.project:
-                    return _as_metadata(found.project, found.version, found.requires_python, found.requirements, found.extras)
+                    return _as_metadata(
+                        found.project, found.version, found.requires_python, found.requirements, found.extras
+                    )
         return None
 
     def _supplied_for(self, name: str, version: str) -> Metadata | None:
@@ -196,33 +205,55 @@ class Sources:
         shown = redacted(source.url)
         if source.vcs != "git":
             raise InputError(
-                f"`{source.vcs}` repositories cannot be read yet, only git ones", hint="mirror it to git, or use a release"
+                f"`{source.vcs}` repositories cannot be read yet, only git ones",
+                hint="mirror it to git, or use a release",
             )
+        scheme, there, _ = source.url.partition("://")
+        if there and scheme not in _GIT_SCHEMES:
+            raise InputError(
+                f"`git+{scheme}` is no way to fetch a repository", hint=f"one of: {', '.join(_GIT_SCHEMES)}"
+            )
+        return self._from_git(source, name, shown)
+
+    def _from_git(self, source: VcsSource, name: str, shown: str) -> Fetched:
+        import tempfile
+
+        kept = self._git_store(source)
+        revision = source.revision
+        if kept is not None and _COMMIT.fullmatch(revision) and (kept / revision / "HEAD").exists():
+            return self._from_commit(source, name, kept / revision, revision, shown)
+        if self._catalog.offline:
+            raise IndexUnavailable("not in the cache, and --offline forbids to fetch it", where=shown)
+        self._catalog.tell("page", shown)
+        beside = kept if kept is not None and os.access(kept, os.W_OK) else None
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=beside) as scratch:
+            # Fetched beside its place and renamed into it: any number of processes may share the cache.
+            store = Path(scratch) / "git"
+            if _git(["init", "--bare", "--quiet", str(store)], None) is None:
+                raise InputError("git is needed to read a repository, and it cannot be run", hint="install git")
+            commit = self._fetch_commit(source, revision, store, shown)
+            found = self._from_commit(source, name, store, commit, shown)
+            if beside is not None:
+                try:
+                    store.rename(beside / commit)
+                except OSError:
+                    pass  # another process was first
+        return found
+
+    def _git_store(self, source: VcsSource) -> Path | None:
+        """The directory of a repository's commits in the cache; None where nothing can be kept."""
         if self._git_cache is None:
-            import tempfile
-
-            with tempfile.TemporaryDirectory(prefix="mlpin-git-") as scratch:
-                return self._from_git(source, name, Path(scratch), shown)
-        return self._from_git(source, name, self._git_cache, shown)
-
-    def _from_git(self, source: VcsSource, name: str, cache: Path, shown: str) -> Fetched:
+            return None
         import hashlib
 
-        clean = strip_credentials(source.url)
-        store = cache / hashlib.sha256(clean.encode()).hexdigest()[:24]
-        revision = source.revision
-        known = _COMMIT.fullmatch(revision) and _git(["cat-file", "-e", f"{revision}^{{commit}}"], store) is not None
-        if known:
-            commit = revision
-        else:
-            if self._catalog.offline:
-                raise IndexUnavailable("not in the cache, and --offline forbids to fetch it", where=shown)
-            self._catalog.tell("page", shown)
-            if not (store / "HEAD").exists():
-                store.mkdir(parents=True, exist_ok=True)
-                if _git(["init", "--bare", "--quiet", str(store)], None) is None:
-                    raise InputError("git is needed to read a repository, and it cannot be run", hint="install git")
-            commit = self._fetch_commit(source, revision, store, shown)
+        kept = self._git_cache / hashlib.sha256(strip_credentials(source.url).encode()).hexdigest()[:24]
+        try:
+            kept.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return None
+        return kept
+
+    def _from_commit(self, source: VcsSource, name: str, store: Path, commit: str, shown: str) -> Fetched:
         prefix = f"{source.subdirectory.strip('/')}/" if source.subdirectory else ""
         texts = {
             file: text
@@ -238,17 +269,18 @@ class Sources:
         tries = [["--depth=1", source.url, *wanted]]
         # Abbreviated and unadvertised commits are not served by themselves.
         tries.append([source.url, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"])
-        problem = ""
+        problem, fetched = "", False
         for arguments in tries:
             done = _run(["fetch", "--quiet", "--no-tags" if len(arguments) == 3 else "--tags", *arguments], store)
-            if done.returncode == 0:
+            fetched = done.returncode == 0
+            if fetched:
                 spec = "FETCH_HEAD" if len(arguments) == 3 and arguments[0] == "--depth=1" else revision
                 for candidate in (spec, f"refs/remotes/origin/{revision}"):
                     commit = _git(["rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}"], store)
                     if commit:
                         return commit.strip()
             problem = redacted_lines(done.stderr) or problem
-        if "not find remote ref" in problem or "couldn't find" in problem.lower() or not problem:
+        if fetched:
             raise InputError(f"the repository {shown} has no revision `{revision or 'HEAD'}`")
         raise IndexUnavailable(f"git cannot fetch: {problem}", where=shown, hint="check the URL and your access to it")
 
@@ -265,14 +297,20 @@ def _run(arguments: list[str], store: Path | None) -> subprocess.CompletedProces
     environ = {
         **os.environ,
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file",
+        "GIT_ALLOW_PROTOCOL": ":".join(_GIT_SCHEMES),
         "GIT_CONFIG_NOSYSTEM": "1",
         "LC_ALL": "C",
     }
     command = ["git", "-c", "core.hooksPath=/dev/null", *(["--git-dir", str(store)] if store else []), *arguments]
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, errors="replace", env=environ, stdin=subprocess.DEVNULL, check=False
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except OSError:
         return subprocess.CompletedProcess(command, 127, "", "git cannot be run")
@@ -337,5 +375,10 @@ def _as_metadata(
     dependencies = [dependency(line, "") for line in requirements]
     dependencies += [dependency(line, extra) for extra, lines in extras.items() for line in lines]
     return Metadata(
-        name, normalised_version(version) or "0", requires_python, tuple(dependencies), tuple(sorted(extras)), "source-tree"
+        name,
+        normalised_version(version) or "0",
+        requires_python,
+        tuple(dependencies),
+        tuple(sorted(extras)),
+        "source-tree",
     )

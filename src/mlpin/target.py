@@ -103,14 +103,16 @@ def python_minor(text: str) -> tuple[int, int]:
     """(3, 11) of `3.11` or `3.11.4`. Raises `InputError`."""
     match = _PYTHON.fullmatch(text)
     if not match:
-        raise InputError(f"`{text}` is not a Python version that mlpin can lock for", hint="written like 3.11 or 3.11.4")
+        raise InputError(
+            f"`{text}` is not a Python version that mlpin can lock for", hint="written like 3.11 or 3.11.4"
+        )
     return 3, int(match[1])
 
 
 class Target:
     """One environment to lock for. `python` is `3.11` (any patch release) or `3.11.4` (that one)."""
 
-    def __init__(self, name: str, python: str, platform: Platform, detected: bool = False) -> None:
+    def __init__(self, name: str, python: str, platform: Platform, *, detected: bool = False) -> None:
         self.name = name
         self.python = python
         self.platform = platform

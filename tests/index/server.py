@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
-from ..wheels import Built
+from tests.wheels import Built
 
 JSON = "application/vnd.pypi.simple.v1+json"
 LOGIN_PAGE = (
@@ -90,7 +90,7 @@ class IndexServer:
         self._server.block_on_close = False
         self.port = self._server.server_address[1]
 
-    def __enter__(self) -> IndexServer:
+    def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
@@ -308,7 +308,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             body = body[:cut]
         if chunked:
-            body = b"%x\r\n%s\r\n" % (len(body), body) + (b"0\r\n\r\n" if cut is None else b"") if body else b"0\r\n\r\n"
+            body = (
+                b"%x\r\n%s\r\n" % (len(body), body) + (b"0\r\n\r\n" if cut is None else b"") if body else b"0\r\n\r\n"
+            )
         head = b"".join([*self._headers_buffer, b"\r\n"])  # type: ignore[attr-defined]
         self._headers_buffer = []
         try:

@@ -23,7 +23,10 @@ METADATA = Metadata("a", "1.0", ">=3", (Dependency("b", (), ">=1", text="b>=1"),
 
 
 def page(versions: int = 2, name: str = "a", label: str = "") -> Page:
-    links = "".join(f'<a href="f/{name}-{n}-py3-none-any.whl#sha256={n:064x}">{name}-{n}-py3-none-any.whl</a>\n' for n in range(versions))
+    links = "".join(
+        f'<a href="f/{name}-{n}-py3-none-any.whl#sha256={n:064x}">{name}-{n}-py3-none-any.whl</a>\n'
+        for n in range(versions)
+    )
     return parse(name, "text/html", f"<html><body>{label}{links}</body></html>".encode(), f"{INDEX}/{name}/")
 
 
@@ -233,5 +236,7 @@ def test_an_artifact_survives_the_cache(tmp_path: Path) -> None:
     stored = cache.page(INDEX, "a")
     assert stored is not None
     assert stored.page["0"] == (
-        Artifact("a-0-py3-none-any.whl", f"{INDEX}/a/f/a-0-py3-none-any.whl", (("sha256", "0" * 64),), tags="py3-none-any"),
+        Artifact(
+            "a-0-py3-none-any.whl", f"{INDEX}/a/f/a-0-py3-none-any.whl", (("sha256", "0" * 64),), tags="py3-none-any"
+        ),
     )

@@ -17,9 +17,8 @@ from mlpin.index.catalog import Catalog
 from mlpin.index.places import _FORBIDDEN_IS_ABSENT, Place, Places, places
 from mlpin.index.transport import Connection, Transport
 from mlpin.settings import IndexSetting, Settings, SuppliedMetadata
-
-from ..wheels import headers, sdist, tarred, wheel
-from .server import LOGIN_PAGE, IndexServer
+from tests.index.server import LOGIN_PAGE, IndexServer
+from tests.wheels import headers, sdist, tarred, wheel
 
 Serve = Callable[..., IndexServer]
 BIG = {"big.bin": hashlib.shake_128(b"x").digest(200_000)}
@@ -30,7 +29,9 @@ def catalogs(environ: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., 
     """Makes catalogs over one cache: `catalogs(index)`, or with `settings` or `places`."""
     transports: list[Transport] = []
 
-    def make(*indexes: IndexServer, settings: Settings | None = None, refresh: bool = False, cache: bool = True, **more: Any) -> Catalog:
+    def make(
+        *indexes: IndexServer, settings: Settings | None = None, refresh: bool = False, cache: bool = True, **more: Any
+    ) -> Catalog:
         known = places(settings or of(*indexes))
 
         def connect() -> Transport:
@@ -78,15 +79,29 @@ def names(catalog: Catalog, name: str = "a", version: str = "1.0", index: int = 
         ({"metadata": False}, wheel("a", "1.0", ["b"], first=BIG), ["page a", "range"]),
         ({"metadata": False, "json": False, "hashes": False}, wheel("a", "1.0", ["b"], first=BIG), ["page a", "range"]),
         ({"metadata": False}, wheel("a", "1.0", ["b"], last=BIG), ["page a", "range", "range"]),
-        ({"metadata": False, "ranges": "no-suffix"}, wheel("a", "1.0", ["b"], first=BIG), ["page a", "range 416", "head", "range"]),
-        ({"metadata": False, "ranges": "no-suffix", "head": False}, wheel("a", "1.0", ["b"]), ["page a", "range 416", "head 405", "file"]),
-        ({"metadata": False, "ranges": "suffix-as-prefix"}, wheel("a", "1.0", ["b"], first=BIG), ["page a", "range", "head", "range"]),
+        (
+            {"metadata": False, "ranges": "no-suffix"},
+            wheel("a", "1.0", ["b"], first=BIG),
+            ["page a", "range 416", "head", "range"],
+        ),
+        (
+            {"metadata": False, "ranges": "no-suffix", "head": False},
+            wheel("a", "1.0", ["b"]),
+            ["page a", "range 416", "head 405", "file"],
+        ),
+        (
+            {"metadata": False, "ranges": "suffix-as-prefix"},
+            wheel("a", "1.0", ["b"], first=BIG),
+            ["page a", "range", "head", "range"],
+        ),
         ({"metadata": False, "ranges": "none"}, wheel("a", "1.0", ["b"], first=BIG), ["page a", "range", "file"]),
         ({}, sdist("a", "1.0", ["b"]), ["page a", "file"]),
         ({"json": False}, sdist("a", "1.0", ["b"], form="zip"), ["page a", "file"]),
     ],
 )
-def test_the_cheapest_way_that_the_index_offers(serve: Serve, catalogs: Catalogs, behaviour: dict[str, Any], built: Any, shape: list[str]) -> None:
+def test_the_cheapest_way_that_the_index_offers(
+    serve: Serve, catalogs: Catalogs, behaviour: dict[str, Any], built: Any, shape: list[str]
+) -> None:
     index = serve(built, **behaviour)
     assert names(catalogs(index)) == ["b"]
     assert index.shape() == shape
@@ -111,7 +126,10 @@ def test_a_metadata_file_with_another_hash_is_refused(serve: Serve, catalogs: Ca
 def test_a_hash_of_another_kind_is_no_reason_to_refuse(serve: Serve, catalogs: Catalogs) -> None:
     built = wheel("a", "1.0", ["b"])
     index = serve(built)
-    index.page("a", f'<html><a href="/files/{built.filename}" data-core-metadata="sha512={"0" * 128}">{built.filename}</a></html>')
+    index.page(
+        "a",
+        f'<html><a href="/files/{built.filename}" data-core-metadata="sha512={"0" * 128}">{built.filename}</a></html>',
+    )
     assert names(catalogs(index)) == ["b"]
 
 
@@ -125,7 +143,9 @@ def test_a_file_with_another_hash_is_refused(serve: Serve, catalogs: Catalogs) -
 
 @pytest.mark.parametrize("built", [wheel("a", "1.0"), sdist("a", "1.0")], ids=["wheel", "sdist"])
 @pytest.mark.parametrize("ranges", ["full", "none"])
-def test_a_file_that_is_listed_and_not_there_is_a_bad_one(serve: Serve, catalogs: Catalogs, built: Any, ranges: str) -> None:
+def test_a_file_that_is_listed_and_not_there_is_a_bad_one(
+    serve: Serve, catalogs: Catalogs, built: Any, ranges: str
+) -> None:
     index = serve(built, metadata=False, ranges=ranges)
     index.fault(f"/files/{built.filename}", 404)
     with pytest.raises(BadDistribution, match="not there"):
@@ -321,7 +341,10 @@ def test_a_page_without_files_holds_the_name(serve: Serve, catalogs: Catalogs) -
     assert main.asked == []
 
 
-@pytest.mark.parametrize(("strategy", "versions"), [("unsafe-first-match", ["1.0", "0.5", "9.0"]), ("unsafe-best-match", ["9.0", "1.0", "0.5"])])
+@pytest.mark.parametrize(
+    ("strategy", "versions"),
+    [("unsafe-first-match", ["1.0", "0.5", "9.0"]), ("unsafe-best-match", ["9.0", "1.0", "0.5"])],
+)
 def test_other_strategies_join_indexes(serve: Serve, catalogs: Catalogs, strategy: str, versions: list[str]) -> None:
     ours = serve(wheel("a", "1.0"), wheel("a", "0.5"))
     main = serve(wheel("a", "9.0"), wheel("a", "1.0"), sdist("a", "1.0"))
@@ -349,7 +372,11 @@ def test_what_is_pinned_comes_from_nowhere_else(serve: Serve, catalogs: Catalogs
     links.mkdir()
     (links / "a-9.0-py3-none-any.whl").write_bytes(wheel("a", "9.0").data)
     ours, main = serve(), serve(wheel("a", "9.0"))
-    settings = Settings(index_url=setting(main), extra_indexes=(setting(ours, "ours"),), find_links=(setting(links.as_uri(), format="flat"),))
+    settings = Settings(
+        index_url=setting(main),
+        extra_indexes=(setting(ours, "ours"),),
+        find_links=(setting(links.as_uri(), format="flat"),),
+    )
     assert not catalogs(settings=settings).listing("a", "ours").found
     assert main.asked == []
 
@@ -392,7 +419,13 @@ def test_text_at_a_url(serve: Serve, catalogs: Catalogs) -> None:
 
 def test_no_archive_leaves_the_memory(serve: Serve, catalogs: Catalogs, tmp_path: Path) -> None:
     """Members with paths that lead elsewhere are never written."""
-    data = tarred({"../../evil": b"x", "/evil": b"x", "a-1.0/PKG-INFO": headers("a", "1.0", ["b"], metadata_version="2.2").encode()})
+    data = tarred(
+        {
+            "../../evil": b"x",
+            "/evil": b"x",
+            "a-1.0/PKG-INFO": headers("a", "1.0", ["b"], metadata_version="2.2").encode(),
+        }
+    )
     built = sdist("a", "1.0")._replace(data=data)
     before = {path for path in tmp_path.rglob("*") if "cache" not in path.parts}
     assert names(catalogs(serve(built))) == ["b"]
@@ -403,7 +436,11 @@ def test_no_archive_leaves_the_memory(serve: Serve, catalogs: Catalogs, tmp_path
 def test_places_are_unique_and_in_order() -> None:
     settings = Settings(
         index_url=IndexSetting("https://main.example/simple"),
-        extra_indexes=(IndexSetting("https://u:p@one.example/simple", "one"), IndexSetting("https://main.example/simple/"), IndexSetting("https://flat.example/x", "f", format="flat")),
+        extra_indexes=(
+            IndexSetting("https://u:p@one.example/simple", "one"),
+            IndexSetting("https://main.example/simple/"),
+            IndexSetting("https://flat.example/x", "f", format="flat"),
+        ),
     )
     found: Places = places(settings)
     assert [place.url for place in found.searched] == ["https://one.example/simple", "https://main.example/simple/"]

@@ -9,10 +9,9 @@ import pytest
 
 from mlpin.errors import BadDistribution, IndexUnavailable
 from mlpin.settings import IndexSetting, Settings
-
-from ..wheels import sdist, wheel
-from .server import LOGIN_PAGE, IndexServer
-from .test_catalog import catalogs, names
+from tests.index.server import LOGIN_PAGE, IndexServer
+from tests.index.test_catalog import catalogs, names
+from tests.wheels import sdist, wheel
 
 __all__ = ["catalogs"]
 
@@ -31,7 +30,12 @@ def simple(url: str) -> Settings:
 def folder(tmp_path: Path) -> Path:
     found = tmp_path / "a folder #1 with ünusual%20name"
     found.mkdir()
-    for built in (wheel("a-b", "1.0", ["c"]), wheel("a-b", "2.0", ["d"]), sdist("a-b", "2.0", ["d"]), wheel("c", "1.0")):
+    for built in (
+        wheel("a-b", "1.0", ["c"]),
+        wheel("a-b", "2.0", ["d"]),
+        sdist("a-b", "2.0", ["d"]),
+        wheel("c", "1.0"),
+    ):
         (found / built.filename).write_bytes(built.data)
     (found / "README.txt").write_text("hello")
     (found / "a_b-3.0-py3-none-any.whl").mkdir()
@@ -97,7 +101,12 @@ def test_a_page_of_links_on_a_server(serve: Serve, catalogs: Callable) -> None:
 def test_a_page_of_links_is_kept_for_offline(serve: Serve, catalogs: Callable) -> None:
     built = wheel("a", "1.0", ["c"])
     index = serve(built)
-    index.fault("/links.html", 200, body=f'<a href="/files/{built.filename}#sha256={built.sha256}">x</a>'.encode(), headers={"Cache-Control": "max-age=0"})
+    index.fault(
+        "/links.html",
+        200,
+        body=f'<a href="/files/{built.filename}#sha256={built.sha256}">x</a>'.encode(),
+        headers={"Cache-Control": "max-age=0"},
+    )
     settings = links(f"{index.root}/links.html")
     names(catalogs(settings=settings))
     index.forget()
@@ -105,7 +114,9 @@ def test_a_page_of_links_is_kept_for_offline(serve: Serve, catalogs: Callable) -
     assert index.asked == []
 
 
-@pytest.mark.parametrize(("status", "body", "words"), [(404, "", "404"), (500, "", "500"), (403, "", "403"), (200, LOGIN_PAGE, "login page")])
+@pytest.mark.parametrize(
+    ("status", "body", "words"), [(404, "", "404"), (500, "", "500"), (403, "", "403"), (200, LOGIN_PAGE, "login page")]
+)
 def test_a_page_of_links_that_is_none(serve: Serve, catalogs: Callable, status: int, body: str, words: str) -> None:
     index = serve()
     index.fault("/links.html", status, body=body.encode(), content_type="text/html")
@@ -128,7 +139,9 @@ def test_a_simple_index_on_this_machine(catalogs: Callable, tmp_path: Path) -> N
     pool.mkdir()
     page.mkdir(parents=True)
     (pool / built.filename).write_bytes(built.data)
-    (page / "index.html").write_text(f'<html><body><a href="../../pool/{built.filename}#sha256={built.sha256}">{built.filename}</a></body></html>')
+    (page / "index.html").write_text(
+        f'<html><body><a href="../../pool/{built.filename}#sha256={built.sha256}">{built.filename}</a></body></html>'
+    )
     (tmp_path / "simple" / "c").mkdir()
     (tmp_path / "simple" / "c" / "c-1.0-py3-none-any.whl").write_bytes(wheel("c", "1.0").data)
     catalog = catalogs(settings=simple((tmp_path / "simple").as_uri()))

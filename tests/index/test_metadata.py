@@ -7,8 +7,7 @@ import pytest
 from mlpin.candidate import Dependency, Metadata
 from mlpin.errors import BadDistribution
 from mlpin.index import metadata
-
-from ..wheels import headers
+from tests.wheels import headers
 
 
 def parse(text: str, project: str = "a-b", version: str = "1.0") -> Metadata:
@@ -26,7 +25,12 @@ def test_the_fields_that_resolving_needs() -> None:
         ),
         version="1.0.0",
     )
-    assert (found.name, found.version, found.requires_python, found.extras) == ("a-b", "1.0.0", ">=3.8, <4", ("big-one", "fast"))
+    assert (found.name, found.version, found.requires_python, found.extras) == (
+        "a-b",
+        "1.0.0",
+        ">=3.8, <4",
+        ("big-one", "fast"),
+    )
     assert [(one.name, one.extras, one.specifier, one.extra, one.mentions_extra) for one in found.dependencies] == [
         ("c", (), ">=1", "", False),
         ("d", ("x",), "<2", "fast", False),
@@ -42,7 +46,20 @@ def test_what_stands_below_the_headers_is_no_header() -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_lines_are_folded_and_end_in_either_way(end: str) -> None:
-    text = end.join(["Metadata-Version: 2.1", "name: a-b", "VERSION:1.0", "Description: long", "  Requires-Dist: none", "\tmore", "Requires-Dist: c", "    >=1", "", ""])
+    text = end.join(
+        [
+            "Metadata-Version: 2.1",
+            "name: a-b",
+            "VERSION:1.0",
+            "Description: long",
+            "  Requires-Dist: none",
+            "\tmore",
+            "Requires-Dist: c",
+            "    >=1",
+            "",
+            "",
+        ]
+    )
     assert [one.name for one in parse(text).dependencies] == ["c"]
     assert parse(text).dependencies[0].specifier == ">=1"
 
@@ -67,7 +84,9 @@ def test_what_old_tools_wrote_is_mended(line: str, specifier: str) -> None:
     assert (found.name, found.specifier, found.text) == ("c", specifier, line)
 
 
-@pytest.mark.parametrize("line", ["", "c @", "c >", ">=1", "c; nonsense == 1", "c ==1.0.*.*", "c[x", "c >=1; extra ==", "c >= one"])
+@pytest.mark.parametrize(
+    "line", ["", "c @", "c >", ">=1", "c; nonsense == 1", "c ==1.0.*.*", "c[x", "c >=1; extra ==", "c >= one"]
+)
 def test_what_cannot_be_mended_is_refused_with_the_line(line: str) -> None:
     with pytest.raises(BadDistribution, match="cannot be read") as caught:
         parse(f"Name: a-b\nVersion: 1.0\nRequires-Dist: {line}\n")
@@ -98,7 +117,14 @@ def test_names_and_versions_are_compared_normalised() -> None:
 
 def stored() -> bytes:
     return metadata.dump(
-        Metadata("a", "1.0", ">=3", (Dependency("b", ("x",), ">=1", "", "m", "e", True, "line"), Dependency("c")), ("e",), "assumed")
+        Metadata(
+            "a",
+            "1.0",
+            ">=3",
+            (Dependency("b", ("x",), ">=1", "", "m", "e", True, "line"), Dependency("c")),
+            ("e",),
+            "assumed",
+        )
     )
 
 

@@ -12,10 +12,21 @@ from mlpin.index.names import FileName, normalised_version, read
     [
         ("a_b-1.0-py3-none-any.whl", "a-b", FileName("a-b", "1.0", "py3-none-any")),
         ("A.B-1.00-py2.py3-none-any.whl", "a-b", FileName("a-b", "1.0", "py2.py3-none-any")),
-        ("a-1.0-2fix-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl", "a", FileName(
-            "a", "1.0", "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64", "2fix")),
-        ("torch-2.4.0+cu124-cp311-cp311-linux_x86_64.whl", "torch", FileName("torch", "2.4.0+cu124", "cp311-cp311-linux_x86_64")),
-        ("torch-2.4.0_cu124-cp311-cp311-linux_x86_64.whl", "torch", FileName("torch", "2.4.0+cu124", "cp311-cp311-linux_x86_64")),
+        (
+            "a-1.0-2fix-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+            "a",
+            FileName("a", "1.0", "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64", "2fix"),
+        ),
+        (
+            "torch-2.4.0+cu124-cp311-cp311-linux_x86_64.whl",
+            "torch",
+            FileName("torch", "2.4.0+cu124", "cp311-cp311-linux_x86_64"),
+        ),
+        (
+            "torch-2.4.0_cu124-cp311-cp311-linux_x86_64.whl",
+            "torch",
+            FileName("torch", "2.4.0+cu124", "cp311-cp311-linux_x86_64"),
+        ),
         ("a-1!2.0rc1.post2.dev3-py3-none-any.whl", "a", FileName("a", "1!2.0rc1.post2.dev3", "py3-none-any")),
         ("a_b-1.0.tar.gz", "a-b", FileName("a-b", "1.0")),
         ("a-b-1.0.zip", "a-b", FileName("a-b", "1.0")),

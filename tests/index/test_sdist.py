@@ -13,8 +13,7 @@ from mlpin.candidate import Metadata
 from mlpin.errors import BadDistribution
 from mlpin.index import sdist as sdists
 from mlpin.index.sdist import metadata_of, project_metadata, requires_txt
-
-from ..wheels import Built, headers, sdist, tarred
+from tests.wheels import Built, headers, sdist, tarred
 
 PROJECT = '[project]\nname = "a.b"\nversion = "1.0"\nrequires-python = ">=3.8"\n'
 
@@ -44,8 +43,17 @@ def test_a_static_project_table_counts_where_pkg_info_is_dynamic(field: str) -> 
     info = headers("a-b", "1.0", metadata_version="2.2", dynamic=[field])
     toml = PROJECT + 'dependencies = ["c>=1"]\noptional-dependencies = { Fast = ["d; python_version < \'4\'"] }'
     found = read(sdist("a-b", "1.0", pkg_info=info, files={"pyproject.toml": toml}))
-    assert (found.name, found.version, found.requires_python, found.extras, found.origin) == ("a-b", "1.0", ">=3.8", ("fast",), "sdist")
-    assert [(one.name, one.extra, one.marker) for one in found.dependencies] == [("c", "", ""), ("d", "fast", 'python_version < "4"')]
+    assert (found.name, found.version, found.requires_python, found.extras, found.origin) == (
+        "a-b",
+        "1.0",
+        ">=3.8",
+        ("fast",),
+        "sdist",
+    )
+    assert [(one.name, one.extra, one.marker) for one in found.dependencies] == [
+        ("c", "", ""),
+        ("d", "fast", 'python_version < "4"'),
+    ]
 
 
 def test_a_dynamic_version_is_that_of_the_file_name() -> None:
@@ -57,7 +65,9 @@ def test_a_dynamic_version_is_that_of_the_file_name() -> None:
 @pytest.mark.parametrize("path", ["a_b.egg-info/requires.txt", "src/a_b.egg-info/requires.txt"])
 def test_what_setuptools_left_is_assumed(path: str) -> None:
     text = "c>=1\n\n[fast]\nd\n\n[:python_version < '3.9']\ne>=2\n\n[fast:sys_platform == 'linux']\nf ; python_version > '3'\n# a comment\n"
-    built = sdist("a-b", "1.0", pkg_info=headers("a-b", "1.0", extras=["fast"], requires_python=">=3.7"), files={path: text})
+    built = sdist(
+        "a-b", "1.0", pkg_info=headers("a-b", "1.0", extras=["fast"], requires_python=">=3.7"), files={path: text}
+    )
     found = read(built)
     assert (found.origin, found.requires_python, found.extras) == ("assumed", ">=3.7", ("fast",))
     assert [(one.name, one.extra, one.marker) for one in found.dependencies] == [
@@ -87,7 +97,9 @@ def test_old_metadata_with_requirements_is_assumed() -> None:
     [
         sdist("a-b", "1.0", pkg_info=headers("a-b", "1.0"), files={"setup.py": "setup(install_requires=['c'])"}),
         sdist("a-b", "1.0", pkg_info=headers("a-b", "1.0", metadata_version="2.2", dynamic=["Requires-Dist"])),
-        sdist("a-b", "1.0", pkg_info="", files={"pyproject.toml": '[project]\nname = "a-b"\ndynamic = ["dependencies"]'}),
+        sdist(
+            "a-b", "1.0", pkg_info="", files={"pyproject.toml": '[project]\nname = "a-b"\ndynamic = ["dependencies"]'}
+        ),
         sdist("a-b", "1.0", pkg_info="", files={"pyproject.toml": "[build-system]\nrequires = []"}),
         sdist("a-b", "1.0", pkg_info="", files={"pyproject.toml": "not TOML"}),
         sdist("a-b", "1.0", pkg_info=""),
@@ -143,11 +155,27 @@ def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarIn
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE])
 def test_only_files_are_read(kind: bytes) -> None:
-    data = tarred({"a_b-1.0/PKG-INFO": link("a_b-1.0/PKG-INFO", "/etc/passwd", kind), "a_b-1.0/pyproject.toml": (PROJECT + 'dependencies = ["c"]').encode()})
+    data = tarred(
+        {
+            "a_b-1.0/PKG-INFO": link("a_b-1.0/PKG-INFO", "/etc/passwd", kind),
+            "a_b-1.0/pyproject.toml": (PROJECT + 'dependencies = ["c"]').encode(),
+        }
+    )
     assert lines(metadata_of(data, "a_b-1.0.tar.gz", "a-b", "1.0")) == ["c"]
 
 
-@pytest.mark.parametrize("path", ["../PKG-INFO", "/PKG-INFO", "a_b-1.0/../PKG-INFO", "a_b-1.0/x/PKG-INFO", "PKG-INFO", "./PKG-INFO", "a_b-1.0//PKG-INFO"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../PKG-INFO",
+        "/PKG-INFO",
+        "a_b-1.0/../PKG-INFO",
+        "a_b-1.0/x/PKG-INFO",
+        "PKG-INFO",
+        "./PKG-INFO",
+        "a_b-1.0//PKG-INFO",
+    ],
+)
 def test_paths_that_lead_elsewhere_are_not_read(path: str) -> None:
     info = headers("a-b", "1.0", ["evil"], metadata_version="2.2").encode()
     good = headers("a-b", "1.0", ["good"], metadata_version="2.2").encode()
@@ -172,7 +200,12 @@ def test_a_header_that_claims_a_gigabyte_is_not_read() -> None:
 
 
 def test_a_metadata_file_too_large_to_be_true_is_passed_over() -> None:
-    data = tarred({"a_b-1.0/PKG-INFO": b"x" * (sdists.MAX_MEMBER + 1), "a_b-1.0/pyproject.toml": (PROJECT + 'dependencies = ["c"]').encode()})
+    data = tarred(
+        {
+            "a_b-1.0/PKG-INFO": b"x" * (sdists.MAX_MEMBER + 1),
+            "a_b-1.0/pyproject.toml": (PROJECT + 'dependencies = ["c"]').encode(),
+        }
+    )
     assert lines(metadata_of(data, "a_b-1.0.tar.gz", "a-b", "1.0")) == ["c"]
 
 
@@ -207,7 +240,7 @@ def test_truncated_or_altered_it_is_refused_or_the_same(form: str) -> None:
 
 
 def test_a_metadata_version_that_is_none() -> None:
-    info = headers("a-b", "1.0", ["c"], metadata_version="²․²")
+    info = headers("a-b", "1.0", ["c"], metadata_version="2\N{ONE DOT LEADER}2")
     assert read(sdist("a-b", "1.0", pkg_info=info)).origin == "assumed"
     info = headers("a-b", "1.0", ["c"], metadata_version="2.²")
     assert read(sdist("a-b", "1.0", pkg_info=info)).origin == "assumed"

@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlpin.candidate import Artifact
 from mlpin.errors import IndexUnavailable
 from mlpin.index.simple import Page, parse
-
-from .server import LOGIN_PAGE
+from tests.index.server import LOGIN_PAGE
 
 URL = "http://index.example/simple/a-b/"
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -154,7 +155,10 @@ def test_a_base_in_a_comment_moves_nothing() -> None:
 
 
 def test_comments_hide_what_is_in_them() -> None:
-    page = html_page("<!-- " + anchor('href="a_b-2.0-py3-none-any.whl"', "a_b-2.0-py3-none-any.whl") + "\n -->", anchor('href="a_b-1.0-py3-none-any.whl"'))
+    page = html_page(
+        "<!-- " + anchor('href="a_b-2.0-py3-none-any.whl"', "a_b-2.0-py3-none-any.whl") + "\n -->",
+        anchor('href="a_b-1.0-py3-none-any.whl"'),
+    )
     assert list(page) == ["1.0"]
 
 
@@ -198,7 +202,11 @@ def test_another_major_version_is_refused(meta: str) -> None:
 
 
 def test_another_minor_version_is_not() -> None:
-    assert list(html_page(anchor('href="a_b-1.0-py3-none-any.whl"'), head='<meta name="pypi:repository-version" content="1.99">'))
+    assert list(
+        html_page(
+            anchor('href="a_b-1.0-py3-none-any.whl"'), head='<meta name="pypi:repository-version" content="1.99">'
+        )
+    )
     assert list(json_page({"filename": "a_b-1.0.tar.gz", "url": "x"}, meta={"api-version": "1.99"}))
     with pytest.raises(IndexUnavailable, match="speaks version 2"):
         json_page(meta={"api-version": "2.0"})
@@ -273,7 +281,11 @@ def test_a_file_with_all_that_there_can_be() -> None:
         ({"dist-info-metadata": {"sha256": SHA}}, "metadata", f"sha256:{SHA}"),
         ({"core-metadata": False, "dist-info-metadata": {"sha256": SHA}}, "metadata", ""),
         ({"requires-python": None}, "requires_python", ""),
-        ({"url": "https://u:p@files.example/a_b-1.0-py3-none-any.whl"}, "url", "https://files.example/a_b-1.0-py3-none-any.whl"),
+        (
+            {"url": "https://u:p@files.example/a_b-1.0-py3-none-any.whl"},
+            "url",
+            "https://files.example/a_b-1.0-py3-none-any.whl",
+        ),
     ],
 )
 def test_spellings_of_json(more: dict[str, Any], field: str, value: object) -> None:
@@ -309,7 +321,10 @@ def test_a_field_of_the_wrong_kind_breaks_no_other_file(field: str, wrong: objec
     files = page["1.0"]
     assert files[-1].filename == "a_b-1.0-py3-none-any.whl"
     for file in files:
-        assert all(isinstance(text, str) for text in (file.filename, file.url, file.requires_python, file.upload_time, file.metadata))
+        assert all(
+            isinstance(text, str)
+            for text in (file.filename, file.url, file.requires_python, file.upload_time, file.metadata)
+        )
         assert file.size is None or type(file.size) is int
         assert all(isinstance(value, str) for _, value in file.hashes)
     if field == "upload-time":
@@ -348,7 +363,11 @@ def test_plain_json_and_its_parameters() -> None:
 
 def pages() -> list[Page]:
     return [
-        html_page(anchor(f'href="a_b-1.0-py3-none-any.whl#sha256={SHA}" data-yanked'), anchor('href="x"', "a_b-1.0.exe"), head='<base href="/p/">'),
+        html_page(
+            anchor(f'href="a_b-1.0-py3-none-any.whl#sha256={SHA}" data-yanked'),
+            anchor('href="x"', "a_b-1.0.exe"),
+            head='<base href="/p/">',
+        ),
         json_page({"filename": "a_b-1.0-py3-none-any.whl", "url": "x", "hashes": {"sha256": SHA}, "yanked": "größer"}),
         Page.absent("a-b"),
     ]
@@ -359,7 +378,12 @@ def test_what_is_stored_is_what_is_read(page: Page) -> None:
     loaded = Page.load(page.dump(etag="x"))
     assert loaded is not None
     again, header = loaded
-    assert (dict(again), again.kind, again.base, again.unreadable) == (dict(page), page.kind, page.base, page.unreadable)
+    assert (dict(again), again.kind, again.base, again.unreadable) == (
+        dict(page),
+        page.kind,
+        page.base,
+        page.unreadable,
+    )
     assert header["etag"] == "x"
 
 
@@ -369,3 +393,79 @@ def test_cut_off_anywhere_it_is_nothing(page: Page) -> None:
     assert [size for size in range(len(data)) if Page.load(data[:size]) is not None] == []
     assert Page.load(data + b"x") is None
     assert Page.load(bytes(len(data))) is None
+
+
+# -- JSON is taken apart without being parsed where that is safe: the result must be the same
+
+
+_ODD = st.sampled_from(
+    [
+        "",
+        "x",
+        "}]",
+        "},{",
+        '"',
+        '"filename"',
+        '},{"filename":"a_b-9.tar.gz"',
+        "\\",
+        "é\N{SNOWMAN}",
+        "[{",
+        "}], ",
+        "a_b-1.0.tar.gz",
+        "\n",
+    ]
+)
+_TEXT = st.lists(_ODD, max_size=3).map("".join)
+_VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers() | _TEXT,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["filename", "files", "x"]) | _TEXT, inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+_FILE = st.fixed_dictionaries(
+    {
+        "filename": st.sampled_from(["a_b-1.0.tar.gz", "a_b-1.0-py3-none-any.whl", "a_b-2.0.zip", "other"]) | _TEXT,
+        "url": st.just("x") | _TEXT,
+    },
+    optional={"yanked": _VALUE, "provenance": _VALUE, "hashes": st.just({"sha256": SHA}), "x": _VALUE},
+)
+
+
+@given(
+    files=st.lists(_FILE, max_size=4),
+    more=st.dictionaries(st.sampled_from(["versions", "alternate-locations", "filename"]), _VALUE, max_size=2),
+    first=st.booleans(),
+    form=st.sampled_from([(",", ":"), (", ", ": "), (",", ": ")]),
+)
+@settings(max_examples=200, deadline=None)
+def test_taken_apart_or_parsed_a_page_is_the_same(
+    files: list[dict[str, Any]], more: dict[str, Any], first: bool, form: tuple[str, str]
+) -> None:
+    head = {"meta": {"api-version": "1.1"}, "name": "a-b"}
+    page = {**more, **head, "files": files} if first else {**head, "files": files, **more}
+    expected = parse("a-b", JSON, json.dumps(page, indent=1).encode(), URL)
+    for escaped in (True, False):
+        found = parse("a-b", JSON, json.dumps(page, separators=form, ensure_ascii=escaped).encode(), URL)
+        assert list(found) == list(expected)
+        assert [found[version] for version in found] == [expected[version] for version in expected]
+        assert found.unreadable == expected.unreadable
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        '[{"filename":"a_b-1.0.tar.gz","url":x}]',
+        '[{"filename":"a_b-1.0.tar.gz","url":"x"},{"filename":"a_b-1.1.tar.gz",}]',
+        '[{"filename":"a_b-1.0.tar.gz","url":"x"},{"filename":"a_b-1.1.tar.gz"},]',
+        '[{"filename":"a_b-1.0.tar.gz"',
+        '[{"filename":"a_b-1.0.tar.gz"}',
+        '[{"filename":"a_b-1.0.tar.gz","url":"x"}]]',
+    ],
+)
+def test_json_that_is_broken_in_the_middle(files: str) -> None:
+    """Whether it is found out at once or when the version is looked at."""
+    body = '{"meta":{"api-version":"1.0"},"name":"a-b","files":' + files + "}"
+    with pytest.raises(IndexUnavailable):
+        dict(parse("a-b", JSON, body.encode(), URL))

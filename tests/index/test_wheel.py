@@ -11,8 +11,7 @@ import pytest
 from mlpin.errors import BadDistribution
 from mlpin.index import wheel as wheels
 from mlpin.index.wheel import TAIL, metadata_of
-
-from ..wheels import headers, wheel, zipped
+from tests.wheels import headers, wheel, zipped
 
 PATH = "a_b-1.0.dist-info/METADATA"
 NAME = "a_b-1.0-py3-none-any.whl"
@@ -74,7 +73,13 @@ def test_a_comment_at_the_end() -> None:
 def test_the_metadata_of_a_vendored_wheel_is_not_taken() -> None:
     data = zipped({"c-9.dist-info/METADATA": b"Name: c\n", PATH: b"Name: a-b\n"})
     assert Remote(data).read() == "Name: a-b\n"
-    data = zipped({PATH: b"Name: a-b\n", "c-9.dist-info/METADATA": b"Name: c\n", "a_b/_vendor/d-1.dist-info/METADATA": b"Name: d\n"})
+    data = zipped(
+        {
+            PATH: b"Name: a-b\n",
+            "c-9.dist-info/METADATA": b"Name: c\n",
+            "a_b/_vendor/d-1.dist-info/METADATA": b"Name: d\n",
+        }
+    )
     assert Remote(data).read() == "Name: a-b\n"
 
 
@@ -176,7 +181,9 @@ def test_altered_anywhere_it_is_refused_or_the_same() -> None:
 def test_fewer_bytes_than_asked_for() -> None:
     built = wheel("a-b", "1.0", last={"a_b/big.bin": noise(1 << 20)})
     with pytest.raises(BadDistribution, match="fewer bytes"):
-        metadata_of(len(built.data), built.data[-TAIL:], lambda start, end: built.data[start : end - 1], NAME, "a-b", "1.0")
+        metadata_of(
+            len(built.data), built.data[-TAIL:], lambda start, end: built.data[start : end - 1], NAME, "a-b", "1.0"
+        )
 
 
 def test_a_directory_too_large_to_be_true(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,7 @@ def _listing(name: str, releases: Mapping[str, Release]) -> Listing:
     return Listing(name, INDEX, versions)
 
 
-def artifact(filename: str, release: Release = Release()) -> Artifact:  # noqa: B008 - a frozen value
+def artifact(filename: str, release: Release = Release()) -> Artifact:
     """A file as an index lists it."""
     parts = filename.removesuffix(".whl").split("-")
     return Artifact(

@@ -202,7 +202,7 @@ def _count(source: Source, key: str) -> int | None:
     value = source.number(key)
     if value is None:
         return None
-    if value != value or value < 0 or value == float("inf") or value != int(value):
+    if not 0 <= value < float("inf") or value != int(value):
         raise source.error(key, "must be a whole number, 0 or more")
     return int(value)
 

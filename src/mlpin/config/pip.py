@@ -105,7 +105,7 @@ def _key(text: str) -> str:
 
 
 def _files(environ: Mapping[str, str], context: Context, platform: str, etc: Path) -> Iterator[Path]:
-    """pip's files that exist, the one with the last word last."""
+    """Pip's files that exist, the one with the last word last."""
     named = environ.get("PIP_CONFIG_FILE")
     if named is not None and named.lower() in ("/dev/null", "nul"):
         return

@@ -130,7 +130,7 @@ def _metadata(table: Table) -> tuple[SuppliedMetadata, ...]:
 
 
 def _formats(source: Source, every: str, some: str) -> tuple[str, ...] | None:
-    """uv's pair of a flag for all packages and a list of packages."""
+    """Uv's pair of a flag for all packages and a list of packages."""
     flag, packages = source.flag(every), options.names(source, some)
     if flag:
         return (":all:",)
@@ -172,8 +172,9 @@ def uv_environ(environ: Mapping[str, str], *, base: Path, context: Context | Non
 
 
 def with_index_credentials(settings: Settings, environ: Mapping[str, str]) -> Settings:
-    """`settings` with the credentials of `UV_INDEX_<NAME>_USERNAME` and `_PASSWORD` in the URLs of named
-    indexes, where they replace what stands there, as in uv. `MLPIN_INDEX_<NAME>_…` goes before them.
+    """`settings` with the credentials of `UV_INDEX_<NAME>_USERNAME` and `_PASSWORD` in the URLs of named indexes.
+
+    They replace what stands there, as in uv. `MLPIN_INDEX_<NAME>_…` goes before them.
     """
     from mlpin.index.url import with_credentials
 
@@ -186,7 +187,8 @@ def with_index_credentials(settings: Settings, environ: Mapping[str, str]) -> Se
                 return index._replace(url=with_credentials(index.url, *found))
         return index
 
-    return settings._replace(index_url=one(settings.index_url) if settings.index_url else None,
+    return settings._replace(
+        index_url=one(settings.index_url) if settings.index_url else None,
         extra_indexes=settings.extra_indexes and tuple(map(one, settings.extra_indexes)),
         find_links=settings.find_links and tuple(map(one, settings.find_links)),
     )

@@ -1,0 +1,1 @@
+"""Indexes: pages, files, metadata, the cache, and the catalog that puts them together."""

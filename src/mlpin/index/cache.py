@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,6 +46,10 @@ class Cache:
     @property
     def enabled(self) -> bool:
         return bool(self._root)
+
+    def folder(self, name: str) -> Path | None:
+        """A directory of the cache for things that are no records; None where nothing is kept."""
+        return Path(self._root) / name if self._root else None
 
     def _page_path(self, index: str, project: str) -> str:
         digest = hashlib.sha256(index.encode()).hexdigest()[:16]
@@ -96,10 +101,8 @@ class Cache:
 
     def touch_page(self, index: str, project: str) -> None:
         """Note that the index has just confirmed the stored page (304)."""
-        try:
+        with suppress(OSError):
             os.utime(self._page_path(index, project))
-        except OSError:
-            pass
 
     def metadata(self, key: str) -> Metadata | None:
         """The metadata of the file with this hash (`sha256:hex`); None where it is not known."""
@@ -140,10 +143,8 @@ class Cache:
                 file.write(data)
             os.replace(temporary, path)
         except OSError:
-            try:
+            with suppress(OSError):
                 os.unlink(temporary)
-            except OSError:
-                pass
 
 
 def default_root(environ: dict[str, str] | os._Environ[str], system: str) -> Path:

@@ -284,7 +284,7 @@ def _max_age(headers: Any) -> int:
     """Seconds for which an answer is fresh (RFC 9111), -1 where it must not be kept."""
     control = headers.get("cache-control", "").lower()
     if not control:
-        return DEFAULT_MAX_AGE if "etag" not in headers and "last-modified" not in headers else DEFAULT_MAX_AGE
+        return DEFAULT_MAX_AGE
     if "no-store" in control:
         return -1
     if "no-cache" in control:

@@ -96,6 +96,8 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
     host = (parts.hostname or "").lower()
     for entry in said("no_proxy").lower().split(","):
         name = entry.strip().removeprefix("*").lstrip(".")
-        if entry.strip() == "*" or (name and (host == name or host.endswith(f".{name}") or parts.netloc.lower() == name)):
+        if entry.strip() == "*" or (
+            name and (host == name or host.endswith(f".{name}") or parts.netloc.lower() == name)
+        ):
             return None
     return proxy if "://" in proxy else f"http://{proxy}"

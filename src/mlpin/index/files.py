@@ -35,9 +35,7 @@ def metadata(catalog: Catalog, name: str, version: str, artifact: Artifact) -> M
     text = None
     if local := local_path(artifact.url):
         with _opened(local, artifact) as file:
-            return headers.parse(
-                _from_file(file, artifact, name, version), artifact.filename, name, version, "wheel"
-            )
+            return headers.parse(_from_file(file, artifact, name, version), artifact.filename, name, version, "wheel")
     transport = catalog.transport
     catalog.tell("metadata", artifact.filename)
     if artifact.metadata:
@@ -45,7 +43,9 @@ def metadata(catalog: Catalog, name: str, version: str, artifact: Artifact) -> M
         if answer.status == 200:
             kind, _, stated = artifact.metadata.partition(":")
             if kind == "sha256" and hashlib.sha256(answer.body).hexdigest() != stated.lower():
-                raise BadDistribution("its metadata file is not the one whose hash the index states", where=artifact.filename)
+                raise BadDistribution(
+                    "its metadata file is not the one whose hash the index states", where=artifact.filename
+                )
             text = answer.body.decode("utf-8", "replace")
             return headers.parse(text, artifact.filename, name, version, "metadata-file")
     text = _by_ranges(catalog, artifact, name, version)
@@ -110,7 +110,7 @@ def sha256(catalog: Catalog, artifact: Artifact) -> str:
         return known.decode()
     with _downloaded(catalog, artifact) as file:
         file.seek(0)
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     if not local_path(artifact.url):
         catalog.cache.store_blob("sha256-v1", artifact.url, found.encode())
     return found
@@ -136,21 +136,25 @@ def _downloaded(catalog: Catalog, artifact: Artifact) -> IO[bytes]:
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
         status, found = transport.download(artifact.url, file)
-        if status in _ABSENT:
-            raise BadDistribution(_NOT_THERE, where=artifact.filename)
-        if status != 200:
-            raise IndexUnavailable(f"the index answered {status}", where=redacted(artifact.url))
+        _check(artifact, status, found)
     except BaseException:
         file.close()
         raise
-    if artifact.sha256 and found != artifact.sha256:
-        file.close()
+    return file
+
+
+def _check(artifact: Artifact, status: int, sha256: str) -> None:
+    """Raises where a download is not the file that the index lists."""
+    if status in _ABSENT:
+        raise BadDistribution(_NOT_THERE, where=artifact.filename)
+    if status != 200:
+        raise IndexUnavailable(f"the index answered {status}", where=redacted(artifact.url))
+    if artifact.sha256 and sha256 != artifact.sha256:
         raise BadDistribution(
-            f"its sha256 is {found}, the index states {artifact.sha256}",
+            f"its sha256 is {sha256}, the index states {artifact.sha256}",
             where=artifact.filename,
             hint="the file was changed on the way or on the index; do not install it",
         )
-    return file
 
 
 def _opened(path: str, artifact: Artifact) -> IO[bytes]:

@@ -48,7 +48,9 @@ def local_page(name: str, place: Place) -> Page:
     root = Path(local_path(place.url))
     if not root.is_dir():
         raise IndexUnavailable(
-            "the index is a directory that does not exist", where=shown(place), hint=f"it is configured in {place.origin}"
+            "the index is a directory that does not exist",
+            where=shown(place),
+            hint=f"it is configured in {place.origin}",
         )
     folder = root / name
     if not folder.is_dir():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import lru_cache
+from functools import cache
 
 from mlpin.candidate import Dependency, Metadata, MetadataOrigin
 from mlpin.errors import BadDistribution
@@ -30,8 +30,8 @@ def headers(text: str) -> dict[str, list[str]]:
     """The header fields of a METADATA or PKG-INFO file by lower-case name, folded lines joined."""
     found: dict[str, list[str]] = {}
     values: list[str] | None = None
-    for line in text.split("\n"):
-        line = line.rstrip("\r")
+    for raw in text.split("\n"):
+        line = raw.rstrip("\r")
         if not line:
             break
         if line[0] in " \t":
@@ -46,7 +46,7 @@ def headers(text: str) -> dict[str, list[str]]:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def dependency(text: str) -> Dependency:
     """One `Requires-Dist` taken apart. Raises `ValueError` where it cannot be read at all."""
     from packaging.requirements import InvalidRequirement, Requirement
@@ -103,7 +103,9 @@ def dependencies(lines: list[str], filename: str) -> tuple[Dependency, ...]:
         try:
             found.append(dependency(line))
         except ValueError:
-            raise BadDistribution(f"its metadata has a requirement that cannot be read: `{line}`", where=filename) from None
+            raise BadDistribution(
+                f"its metadata has a requirement that cannot be read: `{line}`", where=filename
+            ) from None
     return tuple(found)
 
 
@@ -115,25 +117,12 @@ def dump(metadata: Metadata) -> bytes:
             metadata.name,
             metadata.version,
             metadata.requires_python,
-            [tuple_of(item) for item in metadata.dependencies],
+            metadata.dependencies,
             metadata.extras,
             metadata.origin,
         ],
         separators=(",", ":"),
     ).encode()
-
-
-def tuple_of(item: Dependency) -> tuple[object, ...]:
-    return (
-        item.name,
-        item.extras,
-        item.specifier,
-        item.url,
-        item.marker,
-        item.extra,
-        item.mentions_extra,
-        item.text,
-    )
 
 
 def load(data: bytes) -> Metadata | None:

@@ -7,7 +7,7 @@ nothing in here touches a file system.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from packaging.version import Version
@@ -28,7 +28,7 @@ class FileName(NamedTuple):
     build: str = ""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parsed(text: str) -> Version | None:
     try:
         return Version(text)
@@ -36,7 +36,7 @@ def _parsed(text: str) -> Version | None:
         return None
 
 
-@lru_cache(maxsize=None)
+@cache
 def normalised_version(text: str) -> str | None:
     """The version as PEP 440 writes it, or None where it is none."""
     found = _parsed(text)
@@ -51,7 +51,7 @@ def version(text: str) -> Version:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def _are_tags(text: str) -> bool:
     return _TAG_SET.fullmatch(text) is not None
 

@@ -73,19 +73,26 @@ class Page(Mapping[str, tuple[Artifact, ...]]):
     def __getitem__(self, key: str) -> tuple[Artifact, ...]:
         files = self._decoded.get(key)
         if files is None:
-            start, end = self._spans[key]
-            if end > len(self._body) and self._rest is not None:
-                # Another process may have replaced the record meanwhile: then what it says now counts.
-                whole = self._rest()
-                self._rest = lambda: whole
-                if whole is None or key not in whole:
-                    raise IndexUnavailable("its page was taken out of the cache while it was read", where=self.project, hint="run it again")
-                files = whole[key]
-            else:
-                decode = _html_files if self.kind == "html" else _json_files
-                files = decode(self._body[start:end].decode(), self.base, self.project)
-            self._decoded[key] = files
+            files = self._decoded[key] = self.files(key, _any_tags)
         return files
+
+    def files(self, key: str, wanted: Callable[[str], bool]) -> tuple[Artifact, ...]:
+        """The files of a version with wanted tags (empty for a source archive); the others are not decoded."""
+        start, end = self._spans[key]
+        if end > len(self._body) and self._rest is not None:
+            # Another process may have replaced the record meanwhile: then what it says now counts.
+            whole = self._rest()
+            self._rest = lambda: whole
+            if whole is None or key not in whole:
+                message = "its page was taken out of the cache while it was read"
+                raise IndexUnavailable(message, where=self.project, hint="run it again")
+            return whole.files(key, wanted)
+        decode = _html_files if self.kind == "html" else _json_files
+        try:
+            return decode(self._body[start:end].decode(), self.base, self.project, wanted)
+        except ValueError as error:
+            message = f"what the index says of version {key} cannot be read ({error})"
+            raise IndexUnavailable(message, where=self.project) from None
 
     def listing(self, index: str) -> Listing:
         """The page as a listing of the index with this URL."""
@@ -129,21 +136,31 @@ class Page(Mapping[str, tuple[Artifact, ...]]):
 
 
 def _absolute(base: str, href: str) -> str:
-    try:
-        found = href if href.startswith(("https://", "http://")) else urljoin(base, href)
-    except ValueError:
-        return ""
+    if href.startswith(("https://", "http://")):
+        found = href
+    elif href[:1] == "/" and href[1:2] != "/" and base[:4] == "http":
+        # What `urljoin` would say, ten times sooner.
+        found = "/".join(base.split("/", 3)[:3]) + href
+    else:
+        try:
+            found = urljoin(base, href)
+        except ValueError:
+            return ""
     return strip_credentials(found) if "@" in found else found
 
 
-def _html_files(text: str, base: str, project: str) -> tuple[Artifact, ...]:
+def _any_tags(tags: str) -> bool:  # noqa: ARG001
+    return True
+
+
+def _html_files(text: str, base: str, project: str, wanted: Callable[[str], bool]) -> tuple[Artifact, ...]:
     from html import unescape
 
     found = []
     for entry in text.split("\x1e"):
         filename, _, raw = entry.partition("\x1f")
         stated = read(filename, project)
-        if isinstance(stated, str):
+        if isinstance(stated, str) or not wanted(stated.tags):
             continue
         if plain := _PLAIN.fullmatch(raw):
             href, digest, python, metadata, uploaded = plain.groups("")
@@ -201,13 +218,16 @@ def _uploaded(text: str) -> str:
     return f"{found[1]}Z"
 
 
-def _json_files(text: str, base: str, project: str) -> tuple[Artifact, ...]:
+def _json_files(text: str, base: str, project: str, wanted: Callable[[str], bool]) -> tuple[Artifact, ...]:
     found = []
     for file in json.loads(text):
-        stated = read(file["filename"], project)
+        filename = _text(file.get("filename"))
+        stated = read(filename, project)
+        if isinstance(stated, str) or not wanted(stated.tags):
+            continue
         url = file.get("url")
         url = _absolute(base, url.partition("#")[0]) if isinstance(url, str) else ""
-        if isinstance(stated, str) or not url:
+        if not url:
             continue
         yanked = file.get("yanked", False)
         metadata = file.get("core-metadata", file.get("dist-info-metadata", False))
@@ -217,9 +237,11 @@ def _json_files(text: str, base: str, project: str) -> tuple[Artifact, ...]:
         size = file.get("size")
         found.append(
             Artifact(
-                file["filename"],
+                filename,
                 url,
-                tuple(sorted((kind, str(value).lower()) for kind, value in hashes.items())) if isinstance(hashes, dict) else (),
+                tuple(sorted((kind, str(value).lower()) for kind, value in hashes.items()))
+                if isinstance(hashes, dict)
+                else (),
                 _text(file.get("requires-python")),
                 None if yanked is False or yanked is None else yanked if isinstance(yanked, str) else "",
                 size if type(size) is int else None,
@@ -237,4 +259,5 @@ def _text(value: object) -> str:
 
 
 def first(groups: tuple[str, ...]) -> str:
+    """The one of three groups of an expression that matched: double quotes, single quotes, none."""
     return groups[0] or groups[1] or groups[2]

@@ -30,7 +30,9 @@ _BROKEN = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(OSError, EOFError, ValueError, NotImplementedError, RuntimeError),
 )
-_WANTED = re.compile(r"(?!\.\.?/)[^/]+/(?:PKG-INFO|pyproject\.toml|[^/]+\.egg-info/requires\.txt|src/[^/]+\.egg-info/requires\.txt)")
+_WANTED = re.compile(
+    r"(?!\.\.?/)[^/]+/(?:PKG-INFO|pyproject\.toml|[^/]+\.egg-info/requires\.txt|src/[^/]+\.egg-info/requires\.txt)"
+)
 
 
 def metadata_of(data: bytes, filename: str, project: str, version: str) -> Metadata:
@@ -131,8 +133,8 @@ def requires_txt(text: str) -> list[str]:
     """The lines of setuptools' `requires.txt` as `Requires-Dist` would have them."""
     found = []
     extra, condition = "", ""
-    for line in text.splitlines():
-        line = line.strip()
+    for raw in text.splitlines():
+        line = raw.strip()
         if not line or line.startswith("#"):
             continue
         if match := _SECTION.fullmatch(line):

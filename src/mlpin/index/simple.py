@@ -88,7 +88,10 @@ def _split_files(text: str) -> tuple[int, list[tuple[str, str]]] | None:
     inside, closing, after = text[start.end() :].partition("}]") if end >= 0 else ("", "", "")
     if not closing:
         return None
-    around = json.loads(f"{text[: start.end()]}]{after}")
+    try:
+        around = json.loads(f"{text[: start.end()]}]{after}")
+    except ValueError:
+        return None  # what closed was not the list of files
     names = _FILENAME.findall(inside)
     pieces = inside.split("},{" if "},{" in inside else "}, {")
     if around["files"] or not len(pieces) == len(names) == inside.count('"filename"') or not inside.startswith("{"):
@@ -160,9 +163,11 @@ def parse_html(project: str, body: bytes, url: str, *, flat: bool = False) -> Pa
     login = not grouped and _PASSWORD.search(text)
     if not flat and not anchors:
         login = login or _FORM.search(text)
-    if login or (not flat and not anchors and not re.search(r"<html|<!doctype|<body", text, re.I)):
+    if login or (not flat and not anchors and not re.search(r"<html|<!doctype|<body", text, re.IGNORECASE)):
         raise IndexUnavailable(
-            "the index answered with a login page" if login else "the index answered with something that is no HTML page",
+            "the index answered with a login page"
+            if login
+            else "the index answered with something that is no HTML page",
             where=redacted(url),
             hint="give credentials for it (in the URL, netrc or keyring)" if login else None,
         )
@@ -189,9 +194,7 @@ def _check_api(major: int, url: str) -> None:
         )
 
 
-def _sorted(
-    project: str, kind: str, base: str, grouped: Mapping[str, str], unreadable: list[tuple[str, str]]
-) -> Page:
+def _sorted(project: str, kind: str, base: str, grouped: Mapping[str, str], unreadable: list[tuple[str, str]]) -> Page:
     spans: dict[str, tuple[int, int]] = {}
     parts: list[bytes] = []
     at = 0

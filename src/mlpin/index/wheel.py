@@ -19,7 +19,16 @@ from mlpin.requirement import normalise
 MAX_METADATA = 16 << 20
 MAX_DIRECTORY = 64 << 20
 TAIL = 48 << 10
-_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, NotImplementedError, RuntimeError)
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 Fetch = Callable[[int, int], bytes]
 """The bytes of the file from start to end (exclusive)."""
@@ -79,14 +88,16 @@ def metadata_of(size: int, tail: bytes, fetch: Fetch, filename: str, project: st
     Raises `BadDistribution` where it is no such wheel or lies about its sizes.
     """
     try:
-        archive = zipfile.ZipFile(_Remote(size, tail, fetch))  # type: ignore[arg-type]
+        archive = zipfile.ZipFile(_Remote(size, tail, fetch))
         info = _metadata_member(archive, filename, project, version)
         if info.file_size > MAX_METADATA or info.compress_size > MAX_METADATA:
-            raise BadDistribution(f"its METADATA claims {max(info.file_size, info.compress_size)} bytes", where=filename)
+            raise BadDistribution(  # noqa: TRY301
+                f"its METADATA claims {max(info.file_size, info.compress_size)} bytes", where=filename
+            )
         with archive.open(info) as member:
             data = member.read(MAX_METADATA + 1)
         if len(data) > MAX_METADATA or len(data) != info.file_size:
-            raise BadDistribution("its METADATA is not of the size that the archive states", where=filename)
+            raise BadDistribution("its METADATA is not of the size that the archive states")  # noqa: TRY301
     except BadDistribution as error:
         raise BadDistribution(error.message, where=filename) from None
     except _BROKEN as error:

@@ -1,0 +1,1 @@
+"""Lock files: what stands in one, reading and writing, what a new one changes."""

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlpin.candidate import Artifact, Candidate, Key
+from mlpin.candidate import Artifact, Candidate, Key, Metadata
 from mlpin.index.url import local_path, strip_credentials
 from mlpin.outcome import Resolution
-from mlpin.requirement import Declared, PathSource, UrlSource, VcsSource
+from mlpin.requirement import Declared, PathSource, Source, VcsSource
 from mlpin.target import Target
 
 FORMAT = 1
@@ -41,13 +41,16 @@ class Inputs(NamedTuple):
     """Which facts of the target were detected, not configured."""
 
 
-def tables(
-    resolution: Resolution,
-    inputs: Inputs,
-    folder: Path,
-    sha256: Callable[[Artifact], str],
-    fetched: Callable[[Candidate], Any],
-) -> dict[str, Any]:
+class Facts(NamedTuple):
+    """What is asked of the catalog while a lock is written."""
+
+    sha256: Callable[[Artifact], str]
+    metadata: Callable[[Candidate], Metadata]
+    fetched: Callable[[Source], Any]
+    """What a source turned out to be (`sources.Fetched`)."""
+
+
+def tables(resolution: Resolution, inputs: Inputs, folder: Path, facts: Facts) -> dict[str, Any]:
     """The lock as TOML tables, without its digest. `folder` is where it will lie: paths are relative to it."""
     packages = []
     extras: dict[str, list[str]] = {}
@@ -58,9 +61,7 @@ def tables(
     names = sorted(key.name for key in resolution.pins if key.kind == "pypi" and not key.extra)
     for name in names:
         candidate = resolution.pins[Key("pypi", name)]
-        packages.append(
-            _package(candidate, sorted(extras.get(name, [])), asked.get(name, {}), folder, sha256, fetched)
-        )
+        packages.append(_package(candidate, sorted(extras.get(name, [])), asked.get(name, {}), folder, facts))
     target = inputs.target
     own: dict[str, Any] = {
         "format": FORMAT,
@@ -115,12 +116,7 @@ def _asked(resolution: Resolution) -> dict[str, dict[str, list[str]]]:
 
 
 def _package(
-    candidate: Candidate,
-    extras: Sequence[str],
-    asked: Mapping[str, Sequence[str]],
-    folder: Path,
-    sha256: Callable[[Artifact], str],
-    fetched: Callable[[Candidate], Any],
+    candidate: Candidate, extras: Sequence[str], asked: Mapping[str, Sequence[str]], folder: Path, facts: Facts
 ) -> dict[str, Any]:
     package: dict[str, Any] = {"name": candidate.name}
     source = candidate.source
@@ -128,52 +124,53 @@ def _package(
         package["version"] = str(candidate.version)
     if asked:
         package["dependencies"] = [{"name": name} for name in sorted(asked)]
+    if source is not None:
+        package |= _from_source(candidate, source, folder, facts)
+    else:
+        if candidate.index and not local_path(candidate.index):
+            # A URL or nothing: uv refuses a lock with a relative one.
+            package["index"] = _place(candidate.index, folder)
+        if candidate.wheels:
+            package["wheels"] = [_file(file, folder, facts.sha256) for file in candidate.wheels]
+        elif candidate.sdist is not None:
+            package["sdist"] = _file(candidate.sdist, folder, facts.sha256)
     own: dict[str, Any] = {}
     if extras:
         own["extras"] = list(extras)
-    if asked:
-        needed = sorted({text for texts in asked.values() for text in texts})
-        own["requires"] = [text for text in needed if text not in asked]
-        if not own["requires"]:
-            del own["requires"]
-    if source is None:
-        if candidate.index:
-            package["index"] = _place(candidate.index, folder)
-        if candidate.wheels:
-            package["wheels"] = [_file(file, folder, sha256) for file in candidate.wheels]
-        elif candidate.sdist is not None:
-            package["sdist"] = _file(candidate.sdist, folder, sha256)
-    else:
-        found = fetched(candidate)
-        if isinstance(source, VcsSource):
-            vcs = {"type": source.vcs, "url": strip_credentials(source.url)}
-            if source.revision:
-                vcs["requested-revision"] = source.revision
-            vcs["commit-id"] = found.commit
-            if source.subdirectory:
-                vcs["subdirectory"] = source.subdirectory
-            package["vcs"] = vcs
-        elif found.artifact is not None:
-            archive = _file(found.artifact, folder, sha256)
-            archive.pop("name", None)
-            if isinstance(source, UrlSource | PathSource) and source.subdirectory:
-                archive["subdirectory"] = source.subdirectory
-            package["archive"] = archive
-        elif isinstance(source, PathSource):
-            directory: dict[str, Any] = {"path": relative(source.path, folder), "editable": source.editable}
-            if source.subdirectory:
-                directory["subdirectory"] = source.subdirectory
-            package["directory"] = directory
+    if requires := sorted({text for texts in asked.values() for text in texts} - asked.keys()):
+        own["requires"] = requires
     if candidate.notes:
-        own["notes"] = [note for note in candidate.notes if note][:1]
-    origin = fetched(candidate).metadata.origin
-    if origin in {"assumed", "supplied"}:
+        own["notes"] = list(candidate.notes[:1])
+    if (origin := facts.metadata(candidate).origin) in {"assumed", "supplied"}:
         own["metadata"] = origin
     if candidate.yanked is not None:
         own["yanked"] = candidate.yanked or True
     if own:
         package["tool"] = {"mlpin": own}
     return package
+
+
+def _from_source(candidate: Candidate, source: Source, folder: Path, facts: Facts) -> dict[str, Any]:
+    """The `vcs`, `archive` or `directory` table of a package that is on no index."""
+    found = facts.fetched(source)
+    table: dict[str, Any]
+    if isinstance(source, VcsSource):
+        kind = "vcs"
+        table = {"type": source.vcs, "path" if local_path(source.url) else "url": _place(source.url, folder)}
+        if source.revision:
+            table["requested-revision"] = source.revision
+        table["commit-id"] = found.commit
+    elif found.artifact is not None:
+        kind = "archive"
+        table = _file(found.artifact, folder, facts.sha256)
+        table.pop("name", None)
+    else:
+        assert isinstance(source, PathSource)
+        kind = "directory"
+        table = {"path": relative(source.path, folder), "editable": source.editable}
+    if subdirectory := getattr(source, "subdirectory", ""):
+        table["subdirectory"] = subdirectory
+    return {kind: table}
 
 
 def _file_of(candidate: Candidate) -> Artifact | None:
@@ -224,7 +221,9 @@ def _glibc_floor(packages: Sequence[Mapping[str, Any]]) -> int:
     """The oldest glibc 2.x on which every locked wheel can be installed; 0 where none asks for any."""
     floor = 0
     for package in packages:
-        needs = [_needs(file.get("name") or file.get("url") or file.get("path", "")) for file in package.get("wheels", [])]
+        needs = [
+            _needs(file.get("name") or file.get("url") or file.get("path", "")) for file in package.get("wheels", [])
+        ]
         if needs:
             floor = max(floor, min(needs))
     return floor

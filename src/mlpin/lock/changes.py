@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple
 
 from mlpin.candidate import Candidate, Key, Rejection, distribution
@@ -21,7 +21,7 @@ class Change(NamedTuple):
     why: str = ""
 
 
-def changes(old: OldLock | None, resolution: Resolution, view: View, upgraded: Set[str]) -> list[Change]:
+def changes(old: OldLock | None, resolution: Resolution, view: View, upgraded: AbstractSet[str]) -> list[Change]:
     """The differences by name; empty where there was no lock. `upgraded` names, or `:all:`, were free to move."""
     if old is None:
         return []
@@ -45,7 +45,7 @@ def _asker(resolution: Resolution, name: str) -> str:
     return f"needed by {edge.parent.name}" if edge.parent else edge.requirement.origin.place
 
 
-def _why_moved(resolution: Resolution, view: View, pin: Candidate, before: str, upgraded: Set[str]) -> str:
+def _why_moved(resolution: Resolution, view: View, pin: Candidate, before: str, upgraded: AbstractSet[str]) -> str:
     listing = view.listing(pin.name) if pin.source is None else None
     if listing is None:
         return "from another source"

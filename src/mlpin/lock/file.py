@@ -118,6 +118,8 @@ def write(files: Sequence[tuple[Path, str]]) -> None:
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise InputError(
-                f"cannot be written: {error.strerror}", where=str(path), hint="give another place with -o; no lock was changed"
+                f"cannot be written: {error.strerror}",
+                where=str(path),
+                hint="give another place with -o; no lock was changed",
             ) from None
         raise

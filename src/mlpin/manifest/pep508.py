@@ -30,15 +30,16 @@ _ITEM = (
     r"|platform_python_implementation|implementation_name)"
     r"[ \t]*+(?:==|!=|<=|>=|<|>)[ \t]*+(?:'[A-Za-z0-9._-]+'|\"[A-Za-z0-9._-]+\")"
 )
+# Compiled when they are first needed: most projects need the first one only.
 _SIMPLE = re.compile(
     rf"[ \t]*+(?P<name>{NAME})[ \t]*+(?:\[[ \t]*+(?P<extras>{NAME}(?:[ \t]*+,[ \t]*+{NAME})*)?[ \t]*+\])?"
     rf"[ \t]*+(?P<specifier>{_CLAUSES})?"
     rf"[ \t]*+(?:;[ \t]*+(?P<marker>{_ITEM}(?:[ \t]++(?:and|or)[ \t]++{_ITEM})*))?[ \t]*+"
 )
-_SPECIFIER = re.compile(rf"[ \t]*+(?:{_CLAUSES})?[ \t]*+")
-_MARKER = re.compile(rf"[ \t]*+{_ITEM}(?:[ \t]++(?:and|or)[ \t]++{_ITEM})*[ \t]*+")
-_MARKER_PARTS = re.compile(r"""([a-z_]+)[ \t]*(==|!=|<=|>=|<|>)[ \t]*['"]([^'"]+)['"]|\b(and|or)\b""")
-_TOO_MANY_DIGITS = re.compile(r"[0-9]{400}")
+_SPECIFIER = rf"[ \t]*+(?:{_CLAUSES})?[ \t]*+"
+_MARKER = rf"[ \t]*+{_ITEM}(?:[ \t]++(?:and|or)[ \t]++{_ITEM})*[ \t]*+"
+_MARKER_PARTS = r"""([a-z_]+)[ \t]*(==|!=|<=|>=|<|>)[ \t]*['"]([^'"]+)['"]|\b(and|or)\b"""
+_TOO_MANY_DIGITS = r"[0-9]{400}"
 
 
 def declared(text: str, origin: Origin, *, bases: Sequence[Path]) -> Declared:
@@ -47,7 +48,7 @@ def declared(text: str, origin: Origin, *, bases: Sequence[Path]) -> Declared:
     `bases` are the directories that a relative path in a direct reference is looked for in.
     """
     found = _SIMPLE.fullmatch(text)
-    if found is None:
+    if found is None or _may_repeat(found["specifier"] or ""):
         return _by_packaging(text, origin, bases)
     extras = found["extras"]
     return Declared(
@@ -61,7 +62,7 @@ def declared(text: str, origin: Origin, *, bases: Sequence[Path]) -> Declared:
 
 def specifier(text: str, origin: Origin, *, what: str = "version specifier") -> str:
     """`text` as PEP 440 has it; `InputError` at `origin` where it is no specifier."""
-    if _SPECIFIER.fullmatch(text):
+    if re.fullmatch(_SPECIFIER, text) and not _may_repeat(text):
         return _joined(text)
     from packaging.specifiers import SpecifierSet
 
@@ -77,7 +78,7 @@ def marker(text: str, origin: Origin) -> str:
     """`text` as PEP 508 writes markers; `InputError` at `origin` where it is none."""
     if not text.strip():
         return ""
-    if _MARKER.fullmatch(text):
+    if re.fullmatch(_MARKER, text):
         return _simple_marker(text)
     from packaging.markers import InvalidMarker, Marker
 
@@ -107,7 +108,7 @@ def with_marker(requirement: Declared, text: str) -> Declared:
     return requirement._replace(marker=both(text, requirement.marker)) if text else requirement
 
 
-_EXTRA = re.compile(r"""(?:(?P<rest>.+) and )?extra == (?P<quote>['"])(?P<name>[^'"]+)(?P=quote)""", re.DOTALL)
+_EXTRA = r"""(?:(?P<rest>.+) and )?extra == (?P<quote>['"])(?P<name>[^'"]+)(?P=quote)"""
 
 
 def without_extra(text: str) -> tuple[str | None, str]:
@@ -117,7 +118,7 @@ def without_extra(text: str) -> tuple[str | None, str]:
     """
     if "extra" not in text:
         return text, ""
-    found = _EXTRA.fullmatch(text)
+    found = re.fullmatch(_EXTRA, text, re.DOTALL)
     rest = (found["rest"] or "") if found else ""
     if found is None or "extra" in rest:
         return None, ""
@@ -128,7 +129,7 @@ def without_extra(text: str) -> tuple[str | None, str]:
     return rest, normalise(found["name"])
 
 
-_TOKEN = re.compile(r"""[ \t]*(\(|\)|'[^']*'|"[^"]*"|~=|===|==|!=|<=|>=|<|>|not[ \t]+in\b|[a-z_.]+)""")
+_MARKER_WORDS = r"""[ \t]*(\(|\)|'[^']*'|"[^"]*"|~=|===|==|!=|<=|>=|<|>|not[ \t]+in\b|[a-z_.]+)"""
 _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "in": "not in", "not in": "in"}
 
 
@@ -137,7 +138,7 @@ def negated(text: str) -> str:
 
     Raises `ValueError` where PEP 508 has no opposite: `~=` and `===`.
     """
-    tokens = [re.sub(r"\s+", " ", token) for token in _TOKEN.findall(text)]
+    tokens = [re.sub(r"\s+", " ", token) for token in re.findall(_MARKER_WORDS, text)]
     result, rest = _negated_or(tokens, 0)
     if rest != len(tokens):
         raise ValueError(f"`{text}` is not an environment marker")
@@ -179,6 +180,12 @@ def _names(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted({normalise(text.strip()) for text in texts}))
 
 
+def _may_repeat(clauses: str) -> bool:
+    """Whether two clauses could be the same in other words (`==1,==1.0`), which `packaging` makes one."""
+    operators = re.findall(r"[<>=!~]+", clauses)
+    return len(set(operators)) < len(operators)
+
+
 def _joined(clauses: str) -> str:
     """Clauses as `packaging` writes a set of them."""
     return ",".join(sorted({re.sub(r"[ \t]+", "", clause) for clause in clauses.split(",")}))
@@ -186,7 +193,8 @@ def _joined(clauses: str) -> str:
 
 def _simple_marker(text: str) -> str:
     return " ".join(
-        word or f'{variable} {operator} "{value}"' for variable, operator, value, word in _MARKER_PARTS.findall(text)
+        word or f'{variable} {operator} "{value}"'
+        for variable, operator, value, word in re.findall(_MARKER_PARTS, text)
     )
 
 
@@ -220,7 +228,7 @@ def _by_packaging(text: str, origin: Origin, bases: Sequence[Path]) -> Declared:
 
 
 def _sane(written: str, origin: Origin) -> None:
-    if _TOO_MANY_DIGITS.search(written):
+    if re.search(_TOO_MANY_DIGITS, written):
         raise InputError("holds a version number that is too long to be one", where=origin.place)
 
 

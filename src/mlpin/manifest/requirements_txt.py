@@ -165,7 +165,7 @@ class Collector:
         return found
 
     def _bases(self, folder: Path | None) -> tuple[Path, ...]:
-        """pip looks in the working directory; most authors mean the file's own. Both are tried."""
+        """Pip looks in the working directory; most authors mean the file's own. Both are tried."""
         if self.bases is not None:
             return tuple(self.bases)
         return (self.context.root,) if folder is None else (self.context.root, folder)

@@ -56,7 +56,9 @@ def _target(target: TargetResult, file: str) -> dict[str, Any]:
     if outcome is None:
         return found | {"outcome": "unchanged", "count": target.packages}
     if isinstance(outcome, Resolution):
-        pins = sorted((pin for key, pin in outcome.pins.items() if key.kind == "pypi" and not key.extra), key=lambda p: p.name)
+        pins = sorted(
+            (pin for key, pin in outcome.pins.items() if key.kind == "pypi" and not key.extra), key=lambda p: p.name
+        )
         return found | {
             "outcome": "locked",
             "count": target.packages,
@@ -68,14 +70,24 @@ def _target(target: TargetResult, file: str) -> dict[str, Any]:
             "notes": [{"package": package, "message": message} for package, message in target.notes],
         }
     if isinstance(outcome, GaveUp):
-        return found | {"outcome": "gave-up", "rounds": outcome.rounds, "clash": [_edge(edge) for edge in outcome.clash]}
+        return found | {
+            "outcome": "gave-up",
+            "rounds": outcome.rounds,
+            "clash": [_edge(edge) for edge in outcome.clash],
+        }
     assert isinstance(outcome, Conflict)
     return found | {
         "outcome": "conflict",
         "clash": [_edge(edge) for edge in outcome.clash],
         "unknown": list(outcome.unknown),
         "rejections": [
-            {"name": one.name, "version": one.version, "kind": one.kind, "reason": one.reason, "remedy": one.remedy or None}
+            {
+                "name": one.name,
+                "version": one.version,
+                "kind": one.kind,
+                "reason": one.reason,
+                "remedy": one.remedy or None,
+            }
             for one in outcome.rejections
         ],
     }

@@ -39,8 +39,10 @@ def summary(result: LockResult, shown: Sequence[str], *, verbose: bool = False) 
     """What was locked, what changed and why. `shown` are the lock files as messages name them."""
     lines: list[str] = []
     project = result.project
-    lines.append(f"Read {result.project.manifest.inputs[0].name if project.manifest.inputs else project.manifest.path.name}"
-                 + (f" (not read: {', '.join(project.passed_over)})" if project.passed_over else ""))
+    lines.append(
+        f"Read {result.project.manifest.inputs[0].name if project.manifest.inputs else project.manifest.path.name}"
+        + (f" (not read: {', '.join(project.passed_over)})" if project.passed_over else "")
+    )
     for note in result.notes:
         lines += _wrapped(f"{note.origin.place}: {note.message}", "note: ", "  ")
     for target, file in zip(result.targets, shown, strict=True):
@@ -79,7 +81,9 @@ def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
         lines += _wrapped(f"{package}: {note}", "  ! ", "    ")
     if verbose and target.fresh and target.outcome is not None:
         pins = getattr(target.outcome, "pins", {})
-        lines += [f"  {pin.name} {pin.version}" for key, pin in sorted(pins.items()) if key.kind == "pypi" and not key.extra]
+        lines += [
+            f"  {pin.name} {pin.version}" for key, pin in sorted(pins.items()) if key.kind == "pypi" and not key.extra
+        ]
     done = "wrote" if target.fresh else "rewrote" if target.changes else "no package changed; rewrote"
     lines.append(f"  {done} {file}")
     return lines
@@ -92,7 +96,9 @@ def conflict(target: TargetResult) -> str:
     if isinstance(found, GaveUp):
         lines = [f"gave up{name} after {found.rounds} steps: neither a solution nor a proof that there is none"]
         lines += _edges(found.clash, {})
-        lines += _wrapped("pin one of the packages above more tightly, so that less has to be tried", "  hint: ", "        ")
+        lines += _wrapped(
+            "pin one of the packages above more tightly, so that less has to be tried", "  hint: ", "        "
+        )
         return "\n".join(lines) + "\n"
     assert isinstance(found, Conflict)
     lines = [f"conflict{name}: these cannot be installed together on {target.plan.target}"]
@@ -115,12 +121,9 @@ def _edges(clash: Sequence[Edge], chains: dict[Key, Edge] | object) -> list[str]
                 lines.append(line)
         else:
             groups.setdefault((str(edge.parent.key), _asks(edge.requirement)), []).append(edge.parent)
-    shown = 0
-    for (parent, asks), parents in groups.items():
-        if shown == _SHOWN:
-            lines.append(f"  … and {len(groups) - _SHOWN} more of this kind")
-            break
-        shown += 1
+    if len(groups) > _SHOWN:
+        lines.append(f"  ({len(groups) - _SHOWN} more of this kind)")
+    for (parent, asks), parents in list(groups.items())[:_SHOWN]:
         versions = sorted({candidate.version for candidate in parents})
         which = str(versions[0]) if len(versions) == 1 else f"{versions[0]} to {versions[-1]}"
         lines += _wrapped(f"{parent} {which} {asks}", "  ", "      ")
@@ -147,7 +150,7 @@ def _asks(requirement: Requirement) -> str:
 
 
 def _chain(key: Key, chains: dict[Key, Edge]) -> str:
-    parts = []
+    parts: list[str] = []
     at: Key | None = key
     while at is not None and at in chains and len(parts) < 8:
         edge = chains[at]
@@ -167,7 +170,11 @@ def _not_offered(found: Conflict) -> list[str]:
     for rejection in found.rejections:
         by_reason.setdefault((rejection.name, rejection.reason), []).append(rejection)
     for (name, reason), group in list(by_reason.items())[:_SHOWN]:
-        which = group[0].version if len(group) == 1 else f"{group[-1].version} to {group[0].version} ({len(group)} versions)"
+        which = (
+            group[0].version
+            if len(group) == 1
+            else f"{group[-1].version} to {group[0].version} ({len(group)} versions)"
+        )
         remedy = f"; what would help: {group[0].remedy}" if group[0].remedy else ""
         lines += _wrapped(f"not offered: {name} {which}: {reason}{remedy}", "  ", "      ")
     return lines

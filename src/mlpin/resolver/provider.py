@@ -37,7 +37,7 @@ class Provider(AbstractProvider["Requirement", Candidate, Key]):
     def get_preference(
         self,
         identifier: Key,
-        resolutions: Mapping[Key, Candidate],
+        resolutions: Mapping[Key, Candidate],  # noqa: ARG002
         candidates: Mapping[Key, Iterator[Candidate]],  # noqa: ARG002
         information: Mapping[Key, Iterator[Any]],
         backtrack_causes: Sequence[Any],  # noqa: ARG002

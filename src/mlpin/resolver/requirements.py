@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from mlpin.candidate import PYTHON, Candidate, Key
 from mlpin.requirement import Origin, Source
 
 if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
     from packaging.version import Version
 
 
-class Specifier:
-    """A PEP 440 specifier set that remembers what it said of each version."""
+_LETTER = re.compile("[A-Za-z]")
 
-    __slots__ = ("_known", "_set", "exact", "names_prerelease", "text")
+
+class Specifier:
+    """A PEP 440 specifier set that remembers what it said of each version. Parsed when it is first asked."""
+
+    __slots__ = ("_known", "_parsed", "exact", "names_prerelease", "text")
 
     def __init__(self, text: str) -> None:
-        from packaging.specifiers import SpecifierSet
-
         self.text = text
-        self._set = SpecifierSet(text)
-        self._known: dict[int, tuple[Version, bool]] = {}
-        self.names_prerelease = bool(self._set.prereleases)
-        self.exact = any(
-            part.operator == "===" or (part.operator == "==" and not part.version.endswith(".*")) for part in self._set
+        self._known: dict[int, tuple[bool, Version]] = {}
+        self._parsed: SpecifierSet | None = None
+        # Without a letter there is no pre-release in it, without `==` no exact version.
+        self.names_prerelease = _LETTER.search(text) is not None and bool(self._set().prereleases)
+        self.exact = "==" in text and any(
+            part.operator == "===" or (part.operator == "==" and not part.version.endswith(".*"))
+            for part in self._set()
         )
         """Whether it names one version outright, which admits a yanked one (PEP 592)."""
+
+    def _set(self) -> SpecifierSet:
+        if self._parsed is None:
+            from packaging.specifiers import SpecifierSet
+
+            self._parsed = SpecifierSet(self.text)
+        return self._parsed
 
     def contains(self, version: Version) -> bool:
         """Whether the version is in the set; pre-releases are judged by their place alone."""
         known = self._known.get(id(version))
         if known is None:
-            # By identity, which is cheaper than a version's hash; the version is kept so that its id stays its own.
-            known = self._known[id(version)] = (version, self._set.contains(version, prereleases=True))
-        return known[1]
+            # By identity, which is quick; kept beside the answer, so that no other version can get its id.
+            known = self._known[id(version)] = (self._set().contains(version, prereleases=True), version)
+        return known[0]
 
 
-@lru_cache(maxsize=None)
+@cache
 def specifier(text: str) -> Specifier:
     """The specifier set that `text` is; one object per text."""
     return Specifier(text)

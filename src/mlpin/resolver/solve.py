@@ -6,7 +6,7 @@ A pure function of (roots, view): the same catalog gives the same outcome, whate
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from resolvelib import BaseReporter
@@ -37,7 +37,7 @@ class _Reporter(BaseReporter["Requirement", Candidate, Key]):
     def starting_round(self, index: int) -> None:
         self.rounds = index + 1
 
-    def adding_requirement(self, requirement: Requirement, parent: Candidate | None) -> None:
+    def adding_requirement(self, requirement: Requirement, parent: Candidate | None) -> None:  # noqa: ARG002
         self._view.foresee((requirement,))
 
 
@@ -51,7 +51,7 @@ def solve(
     view.foresee(roots)
     reporter = _Reporter(view)
     search: Search[Requirement, Candidate, Key] = Search(Provider(view, roots, progress), reporter)
-    causes: Sequence[Any] = ()
+    causes: Collection[Any] = ()
     try:
         # Exact pins first: they admit yanked versions, and resolvelib looks for candidates root by root.
         search.resolve(sorted(roots, key=_loose), max_rounds=ROUNDS)

@@ -20,11 +20,12 @@ _MACOS = re.compile(r"macosx_(\d+)_(\d+)_(\w+)")
 def uploaded(file: Artifact, index: str) -> str:
     """When a file was uploaded. Raises `InputError` where the index does not say."""
     if not file.upload_time:
+        project = file.filename.split("-")[0].lower().replace("_", "-")
         raise InputError(
             f"exclude-newer needs to know when `{file.filename}` was uploaded, and the index does not say",
             where=index,
             hint="use an index with upload times (PEP 700), or leave the package out of it: "
-            f"[tool.mlpin] exclude-newer-package = {{ {file.filename.split('-')[0].lower().replace('_', '-')} = false }}",
+            f"[tool.mlpin] exclude-newer-package = {{ {project} = false }}",
         )
     # Indexes write `2024-01-02T03:04:05.678Z` and `…+00:00`; compared as text in one form.
     return file.upload_time.replace("+00:00", "Z")
@@ -39,7 +40,8 @@ def days_between(older: str, newer: str) -> float:
 
 def _platforms(file: Artifact) -> list[str]:
     found = []
-    for platform in file.tags.split("-")[2].split("."):
+    for stated in file.tags.split("-")[2].split("."):
+        platform = stated
         for old, new in _LEGACY.items():
             platform = platform.replace(old, new)
         found.append(platform)
@@ -55,7 +57,10 @@ def tags(files: Sequence[Artifact], target: Target) -> tuple[str, str]:
         versions = sorted({found for file in wheels for found in _pythons(file)})
         if versions:
             shown = ", ".join(f"3.{minor}" for minor in versions)
-            return f"its wheels are for Python {shown}, the target has {target.python}", f"a target with Python 3.{versions[-1]}"
+            return (
+                f"its wheels are for Python {shown}, the target has {target.python}",
+                f"a target with Python 3.{versions[-1]}",
+            )
         return "its wheels are for another kind of Python", ""
     if system == "linux":
         floors = [
@@ -84,7 +89,7 @@ def tags(files: Sequence[Artifact], target: Target) -> tuple[str, str]:
             wanted = f"{major}" if not minor else f"{major}.{minor}"
             return (
                 f"its wheels need macOS {wanted} or newer, the target has {target.platform.release[0]}",
-                f"platform = \"macos-{wanted}-{machine}\"",
+                f'platform = "macos-{wanted}-{machine}"',
             )
     there = sorted({_family(platform) for file in mine for platform in _platforms(file)})
     return f"its wheels are for {', '.join(there)}; none for {target.platform.name}", ""

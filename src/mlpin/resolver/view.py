@@ -46,11 +46,13 @@ if TYPE_CHECKING:
 
         def foresee(self, guess: Callable[[], None]) -> None: ...
 
-
     class Sources(Protocol):
         """What the view asks of `mlpin.sources`: distributions that are not on an index."""
 
-        def fetch(self, source: Source, hashes: tuple[str, ...], origin: Origin) -> tuple[Metadata, Artifact | None]: ...
+        def fetch(
+            self, source: Source, hashes: tuple[str, ...], origin: Origin
+        ) -> tuple[Metadata, Artifact | None]: ...
+
 
 FROM_METADATA = Origin("candidate")
 """The origin of what a candidate requires; which one it is stands on the edge."""
@@ -307,9 +309,7 @@ class View:
 
     def lowest_first(self, name: str) -> bool:
         """Whether this name's oldest version is wanted."""
-        return self.policy.resolution == "lowest" or (
-            self.policy.resolution == "lowest-direct" and name in self.direct
-        )
+        return self.policy.resolution == "lowest" or (self.policy.resolution == "lowest-direct" and name in self.direct)
 
     def _ordered(self, name: str, admitted: Callable[[Version], bool]) -> Iterator[Candidate]:
         listing = self.listing(name)
@@ -347,7 +347,9 @@ class View:
 
     def _build(self, listing: Listing, text: str) -> Candidate | Rejection:
         name, policy = listing.name, self.policy
-        files: Sequence[Artifact] = listing.versions[text]
+        files = listing.files(text, self._may_fit)
+        if not any(file.is_wheel for file in files):
+            files = listing.versions[text]
         everything = files
 
         def rejected(kind: str, reason: str, remedy: str = "") -> Rejection:
@@ -366,7 +368,9 @@ class View:
                 return rejected("hash", "none of its files has a hash that the manifest allows")
         fitting = [file for file in files if not file.requires_python or self._fits_python(file.requires_python)]
         if not fitting:
-            return rejected("python", f"needs Python {files[0].requires_python}", f"a target with Python {files[0].requires_python}")
+            return rejected(
+                "python", f"needs Python {files[0].requires_python}", f"a target with Python {files[0].requires_python}"
+            )
         files = fitting
         in_force = [file for file in files if file.yanked is None]
         yanked = None if in_force else files[0].yanked
@@ -383,7 +387,9 @@ class View:
         notes: tuple[str, ...] = ()
         if policy.source_only(name):
             if not sdists:
-                return rejected("binary-policy", "has no source archive, and no-binary asks for one", "no-binary without it")
+                return rejected(
+                    "binary-policy", "has no source archive, and no-binary asks for one", "no-binary without it"
+                )
             wheels = ()
         elif policy.binary_only(name):
             sdists = []
@@ -391,7 +397,9 @@ class View:
         if not wheels and sdist is None:
             if not any(file.is_wheel for file in files):
                 if policy.binary_only(name) and everything:
-                    return rejected("binary-policy", "has no wheel, and only-binary asks for one", "only-binary without it")
+                    return rejected(
+                        "binary-policy", "has no wheel, and only-binary asks for one", "only-binary without it"
+                    )
                 return rejected("files", "has no file that can be installed")
             reason, remedy = unfit.tags(files, self.target)
             return rejected("tags", reason, remedy)
@@ -403,6 +411,9 @@ class View:
             else:
                 notes = ("it is published as a source archive only, which must be built on the target", "")
         return Candidate(distribution(name), parsed(text), wheels, sdist, listing.index_of(text), yanked, notes=notes)
+
+    def _may_fit(self, tags: str) -> bool:
+        return not tags or self.target.rank(tags) is not None
 
     def _fits_python(self, text: str) -> bool:
         known = self._python_fits.get(text)
