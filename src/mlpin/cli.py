@@ -192,9 +192,9 @@ def _lock(options: argparse.Namespace) -> int:
 
 def _shown(result: LockResult, options: argparse.Namespace, root: Path) -> int:
     from mlpin.outcome import Conflict, GaveUp
-    from mlpin.project import relative_to_here
+    from mlpin.project import shown
 
-    files = [relative_to_here(target.plan.lock, root) for target in result.targets]
+    files = [shown(target.plan.lock, root) for target in result.targets]
     outcomes = [target.outcome for target in result.targets]
     if options.format == "json":
         from mlpin.report import data

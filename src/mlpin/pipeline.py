@@ -186,8 +186,8 @@ def _lock_target(
     from mlpin.resolver.view import View
 
     settings = project.settings
-    sources = _sources(settings, catalog, options)
-    requirements = [line if line.name else sources().named(line) for line in plan.requirements]
+    sources = _sources(settings, catalog, options, old)
+    requirements = [line if line.source is None else sources().named(line) for line in plan.requirements]
     preferred = dict(aligned)
     if old is not None:
         kept = {name: version for name, version in old.versions.items() if not options.upgrade & {":all:", name}}
@@ -222,6 +222,8 @@ def _lock_target(
         assemble.Facts(catalog.sha256, view.metadata, lambda source: sources().fetched(source)),
     )
     text = lock_file.dumps(tables)
+    commits = {package["name"]: package["vcs"]["commit-id"] for package in tables["packages"] if "vcs" in package}
+    trees = [package["name"] for package in tables["packages"] if "vcs" in package or "directory" in package]
     pins = {key.name: pin for key, pin in outcome.pins.items() if key.kind == "pypi" and not key.extra}
     for name, pin in pins.items():
         if pin.source is None and any(
@@ -235,10 +237,13 @@ def _lock_target(
         if pin.yanked is not None
     ]
     notes += _missing_extras(outcome, view)
+    if trees and len(trees) < len(pins):
+        reason = "source trees have no hash: pip installs this lock with --no-require-hashes, uv as it is"
+        notes.append((", ".join(trees), reason))
     result = TargetResult(
         plan,
         outcome,
-        changes(old, outcome, view, options.upgrade),
+        changes(old, outcome, view, options.upgrade, commits),
         notes,
         len(pins),
         fresh=old is None,
@@ -247,7 +252,9 @@ def _lock_target(
     return result, text, {name: str(pin.version) for name, pin in pins.items()}
 
 
-def _sources(settings: Settings, catalog: Catalog, options: LockOptions) -> Callable[[], Sources]:
+def _sources(
+    settings: Settings, catalog: Catalog, options: LockOptions, old: lock_file.OldLock | None
+) -> Callable[[], Sources]:
     """The reader of sources, made when the first one is met: few projects have any."""
     made: list[Sources] = []
 
@@ -256,7 +263,9 @@ def _sources(settings: Settings, catalog: Catalog, options: LockOptions) -> Call
             from mlpin.sources import Sources
 
             context = Context(options.root, options.environ, catalog.text)
-            made.append(Sources(catalog, context, catalog.cache.folder("git"), settings.metadata or ()))
+            locked = old.commits if old else {}
+            kept = {key: commit for key, (name, commit) in locked.items() if not options.upgrade & {":all:", name}}
+            made.append(Sources(catalog, context, catalog.cache.folder("git"), settings.metadata or (), kept))
         return made[0]
 
     return sources

@@ -5,7 +5,6 @@ The stage between reading files and resolving. It knows what the user chose; it 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -237,6 +236,6 @@ def _detect_python(read: Manifest) -> str:
     raise InputError(f"no Python 3 satisfies requires-python `{read.requires_python}`", where=place)
 
 
-def relative_to_here(path: Path, root: Path) -> str:
-    """`path` as messages show it."""
-    return Path(os.path.relpath(path, root)).as_posix()
+def shown(path: Path, root: Path) -> str:
+    """`path` as messages show it: relative to `root` where it lies below it."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -16,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from mlpin.candidate import Artifact, Dependency, Metadata
 from mlpin.errors import BadDistribution, IndexUnavailable, InputError, MlpinError
 from mlpin.index.names import FileName, normalised_version, read
-from mlpin.index.url import redacted, strip_credentials
+from mlpin.index.url import local_path, redacted, strip_credentials
 from mlpin.manifest.model import Context
 from mlpin.requirement import Declared, IndexSource, Origin, PathSource, Source, UrlSource, VcsSource
 from mlpin.settings import SuppliedMetadata
@@ -41,15 +42,25 @@ class Fetched(NamedTuple):
 
 
 class Sources:
-    """Reads sources, each once. `root` is the directory that paths in messages are relative to."""
+    """Reads sources, each once.
+
+    `commits` are those of the old lock that stay, by repository (URL or absolute path) and the revision asked for:
+    a branch that has moved moves the lock only on request.
+    """
 
     def __init__(
-        self, catalog: Catalog, context: Context, git_cache: Path | None, supplied: tuple[SuppliedMetadata, ...] = ()
+        self,
+        catalog: Catalog,
+        context: Context,
+        git_cache: Path | None,
+        supplied: tuple[SuppliedMetadata, ...] = (),
+        commits: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
         self._catalog = catalog
         self._context = context
         self._git_cache = git_cache
         self._supplied = supplied
+        self._commits = commits or {}
         self._fetched: dict[Source, Fetched] = {}
         self._names: dict[Source, str] = {}
 
@@ -96,7 +107,10 @@ class Sources:
                 raise InputError(f"`{self._context.shown(path)}` does not exist")
             return self._archive(path.as_uri(), hashes, source.subdirectory)
         if isinstance(source, VcsSource):
-            return self._repository(source, name)
+            place = local_path(source.url)
+            where = os.path.normpath(place) if place else strip_credentials(source.url)
+            kept = self._commits.get((where, source.revision))
+            return self._repository(source._replace(revision=kept) if kept else source, name)
         raise AssertionError(source)
 
     # -- archives
@@ -234,10 +248,8 @@ class Sources:
             commit = self._fetch_commit(source, revision, store, shown)
             found = self._from_commit(source, name, store, commit, shown)
             if beside is not None:
-                try:
+                with suppress(OSError):  # another process was first
                     store.rename(beside / commit)
-                except OSError:
-                    pass  # another process was first
         return found
 
     def _git_store(self, source: VcsSource) -> Path | None:

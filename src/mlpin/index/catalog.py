@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from mlpin.candidate import Artifact, Listing, Metadata
@@ -129,10 +130,8 @@ class Catalog:
                 continue
             with self._lock:
                 self._idle -= 1
-            try:
+            with suppress(Exception):  # whoever really needs the answer gets the error
                 guess()
-            except Exception:  # noqa: BLE001, S110 - whoever really needs the answer gets the error
-                pass
             with self._lock:
                 self._idle += 1
 

@@ -125,7 +125,7 @@ def _package(
     if asked:
         package["dependencies"] = [{"name": name} for name in sorted(asked)]
     if source is not None:
-        package |= _from_source(candidate, source, folder, facts)
+        package |= _from_source(source, folder, facts)
     else:
         if candidate.index and not local_path(candidate.index):
             # A URL or nothing: uv refuses a lock with a relative one.
@@ -150,7 +150,7 @@ def _package(
     return package
 
 
-def _from_source(candidate: Candidate, source: Source, folder: Path, facts: Facts) -> dict[str, Any]:
+def _from_source(source: Source, folder: Path, facts: Facts) -> dict[str, Any]:
     """The `vcs`, `archive` or `directory` table of a package that is on no index."""
     found = facts.fetched(source)
     table: dict[str, Any]

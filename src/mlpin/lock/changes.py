@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple
 
@@ -21,8 +22,17 @@ class Change(NamedTuple):
     why: str = ""
 
 
-def changes(old: OldLock | None, resolution: Resolution, view: View, upgraded: AbstractSet[str]) -> list[Change]:
-    """The differences by name; empty where there was no lock. `upgraded` names, or `:all:`, were free to move."""
+def changes(
+    old: OldLock | None,
+    resolution: Resolution,
+    view: View,
+    upgraded: AbstractSet[str],
+    commits: Mapping[str, str],
+) -> list[Change]:
+    """The differences by name; empty where there was no lock.
+
+    `upgraded` names, or `:all:`, were free to move. `commits` are those of the new lock by name.
+    """
     if old is None:
         return []
     found = []
@@ -37,6 +47,10 @@ def changes(old: OldLock | None, resolution: Resolution, view: View, upgraded: A
         elif before and before != str(pin.version):
             why = _why_moved(resolution, view, pin, before, upgraded)
             found.append(Change("changed", name, before, str(pin.version), why))
+    before = dict(old.commits.values())
+    for name, commit in sorted(commits.items()):
+        if name in before and before[name] != commit:
+            found.append(Change("changed", name, before[name][:12], commit[:12], "its branch or tag has moved"))
     return found
 
 

@@ -31,7 +31,8 @@ class OldLock(NamedTuple):
     """By package; those without a version (source trees) are left out."""
     names: frozenset[str]
     target: Mapping[str, Any] = MappingProxyType({})
-    commits: Mapping[str, str] = MappingProxyType({})
+    commits: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType({})
+    """Package and commit, by repository (URL or absolute path) and the revision that was asked for."""
 
 
 def digest(tables: Mapping[str, Any]) -> str:
@@ -67,7 +68,14 @@ def read(path: Path) -> OldLock | None:
         packages = tables["packages"]
         versions = {package["name"]: package["version"] for package in packages if "version" in package}
         names = frozenset(package["name"] for package in packages)
-        commits = {package["name"]: package["vcs"]["commit-id"] for package in packages if "vcs" in package}
+        commits = {
+            (_repository(package["vcs"], path.parent), package["vcs"].get("requested-revision", "")): (
+                package["name"],
+                package["vcs"]["commit-id"],
+            )
+            for package in packages
+            if "vcs" in package
+        }
         own = tables.get("tool", {}).get("mlpin", {})
         created_by = tables["created-by"]
         target = own.get("target", {})
@@ -88,6 +96,11 @@ def read(path: Path) -> OldLock | None:
         target if isinstance(target, dict) else {},
         commits,
     )
+
+
+def _repository(vcs: Mapping[str, Any], folder: Path) -> str:
+    """The URL of a locked repository, or the absolute path of one on this machine."""
+    return str(vcs["url"]) if "url" in vcs else os.path.normpath(folder / vcs["path"])
 
 
 def write(files: Sequence[tuple[Path, str]]) -> None:

@@ -50,7 +50,8 @@ def summary(result: LockResult, shown: Sequence[str], *, verbose: bool = False) 
     if result.local_only:
         names = ", ".join(result.local_only[:6]) + (" …" if len(result.local_only) > 6 else "")
         lines += _wrapped(
-            f"{len(result.local_only)} packages are locked from files of this machine ({names}): this lock installs here only. "
+            f"{_packages(len(result.local_only))} locked from files of this machine ({names}): "
+            "this lock installs here only. "
             "The index or find-links that they come from is configured for pip or uv on this machine; "
             "`extra-index-urls = []` and `find-links = []` in [tool.mlpin] leave such places out.",
             "note: ",
@@ -61,12 +62,16 @@ def summary(result: LockResult, shown: Sequence[str], *, verbose: bool = False) 
     return "\n".join(lines) + "\n"
 
 
+def _packages(count: int) -> str:
+    return "1 package" if count == 1 else f"{count} packages"
+
+
 def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
     plan = target.plan
     name = f"{plan.target.name}: " if plan.target.name else ""
     if target.outcome is None:
-        return [f"{name}{file} is up to date: {target.packages} packages for {plan.target}"]
-    lines = [f"{name}{target.packages} packages for {plan.target}"]
+        return [f"{name}{file} is up to date: {_packages(target.packages)} for {plan.target}"]
+    lines = [f"{name}{_packages(target.packages)} for {plan.target}"]
     if plan.detected:
         lines[-1] += f" ({' and '.join(plan.detected)} detected)"
     for change in target.changes:

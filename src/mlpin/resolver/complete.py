@@ -8,7 +8,8 @@ It works within a budget of candidates tried, and says so when that is used up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.candidate import Candidate, Key
@@ -41,10 +42,14 @@ class _Frame:
 
 
 class Verdict(NamedTuple):
-    """`pins` where a solution was found; else `clash`, unless the budget was used up (`gave_up`)."""
+    """`pins` where a solution was found; else `clash`, unless the budget was used up (`gave_up`).
+
+    `chains` has, for each key that was met, the edge by which it came in first: they lead back to the roots.
+    """
 
     pins: dict[Key, Candidate] | None
     clash: tuple[Edge, ...] = ()
+    chains: Mapping[Key, Edge] = MappingProxyType({})
     gave_up: bool = False
     tried: int = 0
 
@@ -68,14 +73,16 @@ class Search:
         self._asked: dict[Key, list[Edge]] = {}
         self._sizes: dict[tuple[Key, tuple[Requirement, ...]], int] = {}
         self._failures: dict[Key, list[Edge]] = {}
+        self._chains: dict[Key, Edge] = {}
         for requirement in roots:
             self._asked.setdefault(requirement.key, []).append(Edge(requirement, None))
+            self._chains.setdefault(requirement.key, Edge(requirement, None))
 
     def run(self) -> Verdict:
         """The verdict. Raises what the catalog raises."""
         for root in self._asked:
             if self._empty(root, ()):
-                return Verdict(None, tuple(self._asked[root]), tried=self._tried)
+                return Verdict(None, tuple(self._asked[root]), self._chains, tried=self._tried)
         stack: list[_Frame] = []
         while True:
             key = self._next()
@@ -99,7 +106,7 @@ class Search:
                     self._take_back(stack.pop())
                 if not stack:
                     edges = dict.fromkeys([*self._asked[frame.key], *self._failures[frame.key]])
-                    return Verdict(None, tuple(edges), tried=self._tried)
+                    return Verdict(None, tuple(edges), self._chains, tried=self._tried)
                 failed = frame.key
                 frame = stack[-1]
                 self._take_back(frame)
@@ -135,6 +142,7 @@ class Search:
                 self._failures[frame.key] += [edge, *others]
                 return False
             self._asked.setdefault(key, []).append(edge)
+            self._chains.setdefault(key, edge)
             frame.added.append(key)
         return True
 

@@ -73,7 +73,7 @@ def solve(
     clash = tuple(Edge(cause.requirement, cause.parent) for cause in causes) or verdict.clash
     if verdict.gave_up:
         return GaveUp(reporter.rounds + verdict.tried, clash)
-    return _conflict(view, roots, verdict.clash)
+    return _conflict(view, roots, verdict)
 
 
 def resolution(view: View, roots: Sequence[Requirement], pins: Mapping[Key, Candidate], rounds: int) -> Resolution:
@@ -106,7 +106,8 @@ def _allowed(view: View, found: Resolution) -> bool:
     return all(allowed(view, name, pins[name], asked[name]) for name in pins)
 
 
-def _conflict(view: View, roots: Sequence[Requirement], clash: Sequence[Edge]) -> Conflict:
+def _conflict(view: View, roots: Sequence[Requirement], verdict: complete.Verdict) -> Conflict:
+    clash = verdict.clash
     names = list(dict.fromkeys(edge.requirement.key.name for edge in clash if edge.requirement.key.kind == "pypi"))
     unknown = [name for name in names if not _sourced(clash, name) and not view.listing(name).found]
     rejections: list[Rejection] = []
@@ -119,8 +120,8 @@ def _conflict(view: View, roots: Sequence[Requirement], clash: Sequence[Edge]) -
                 if one.yanked is not None
             ]
     return Conflict(
-        tuple(clash),
-        _chains(view, roots, clash),
+        clash,
+        _chains(verdict),
         tuple(requirement for requirement in roots if requirement.key.name in {*names}),
         tuple(rejections),
         tuple(unknown),
@@ -135,28 +136,12 @@ def _sourced(clash: Sequence[Edge], name: str) -> bool:
     return any(edge.requirement.key.name == name and isinstance(edge.requirement, Sourced) for edge in clash)
 
 
-def _chains(view: View, roots: Sequence[Requirement], clash: Sequence[Edge]) -> dict[Key, Edge]:
-    """For each parent in the clash, the edge by which it could come in, nearest to the roots first."""
-    wanted = {edge.parent.key for edge in clash if edge.parent is not None}
-    chains: dict[Key, Edge] = {}
-    queue: deque[Edge] = deque(Edge(requirement, None) for requirement in roots)
-    tried = 0
-    while queue and not wanted <= chains.keys() and tried < 2_000:
-        edge = queue.popleft()
-        key = edge.requirement.key
-        if key in chains or key.kind != "pypi":
-            continue
-        chains[key] = edge
-        tried += 1
-        for candidate in _some(view, edge.requirement):
-            queue.extend(Edge(requirement, candidate) for requirement in view.requires(candidate))
-    return chains
-
-
-def _some(view: View, requirement: Requirement) -> list[Candidate]:
-    """The first candidate that a requirement admits, if its metadata is at hand."""
-    from mlpin.resolver.provider import matches
-
-    found = matches(view, requirement.key, [requirement])
-    first = next(iter(found() if callable(found) else found), None)
-    return [first] if first is not None else []
+def _chains(verdict: complete.Verdict) -> dict[Key, Edge]:
+    """The edges that lead from the clash back to the user's own lines."""
+    found: dict[Key, Edge] = {}
+    for edge in verdict.clash:
+        at = edge.parent.key if edge.parent is not None else None
+        while at is not None and at not in found and at in verdict.chains:
+            came = found[at] = verdict.chains[at]
+            at = came.parent.key if came.parent is not None else None
+    return found
