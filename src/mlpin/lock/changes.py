@@ -47,10 +47,10 @@ def changes(
         elif before and before != str(pin.version):
             why = _why_moved(resolution, view, pin, before, upgraded)
             found.append(Change("changed", name, before, str(pin.version), why))
-    before = dict(old.commits.values())
+    locked = dict(old.commits.values())
     for name, commit in sorted(commits.items()):
-        if name in before and before[name] != commit:
-            found.append(Change("changed", name, before[name][:12], commit[:12], "its branch or tag has moved"))
+        if name in locked and locked[name] != commit:
+            found.append(Change("changed", name, locked[name][:12], commit[:12], "its branch or tag has moved"))
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from mlpin.errors import InputError
 from mlpin.manifest import pep508, pip_lines

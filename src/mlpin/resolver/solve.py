@@ -41,6 +41,37 @@ class _Reporter(BaseReporter["Requirement", Candidate, Key]):
         self._view.foresee((requirement,))
 
 
+class _Search(Search["Requirement", Candidate, Key]):
+    """resolvelib's search, which remembers what it works out of a criterion.
+
+    Each round asks of every name whether its pin still satisfies, and how much it is preferred. Both follow from the
+    criterion alone, and a criterion never changes: on 200 packages, asking once each is a fifth of the whole run.
+    """
+
+    def __init__(self, provider: Provider, reporter: _Reporter) -> None:
+        super().__init__(provider, reporter)
+        # By identity, with the criterion beside the answer, so that no other one can get its id.
+        self._satisfying: dict[int, tuple[Any, Candidate, bool]] = {}
+        self._preferences: dict[int, tuple[Any, Any]] = {}
+
+    def _is_current_pin_satisfying(self, name: Key, criterion: Any) -> bool:
+        pin = self._states[-1].mapping.get(name)
+        if pin is None:
+            return False
+        known = self._satisfying.get(id(criterion))
+        if known is None or known[1] is not pin:
+            satisfied = super()._is_current_pin_satisfying(name, criterion)
+            known = self._satisfying[id(criterion)] = (criterion, pin, satisfied)
+        return known[2]
+
+    def _get_preference(self, name: Key) -> Any:
+        criterion = self._states[-1].criteria[name]
+        known = self._preferences.get(id(criterion))
+        if known is None:
+            known = self._preferences[id(criterion)] = (criterion, super()._get_preference(name))
+        return known[1]
+
+
 def solve(
     view: View, roots: Sequence[Requirement], progress: Progress | None = None, budget: int = complete.BUDGET
 ) -> Outcome:
@@ -50,7 +81,7 @@ def solve(
     """
     view.foresee(roots)
     reporter = _Reporter(view)
-    search: Search[Requirement, Candidate, Key] = Search(Provider(view, roots, progress), reporter)
+    search = _Search(Provider(view, roots, progress), reporter)
     causes: Collection[Any] = ()
     try:
         # Exact pins first: they admit yanked versions, and resolvelib looks for candidates root by root.
