@@ -26,7 +26,7 @@ _PLAIN = re.compile(
 _ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s<>"']+)))?""")
 _HASH = re.compile(r"(md5|sha1|sha224|sha256|sha384|sha512|blake2b)=([0-9a-fA-F]+)")
 _UPLOADED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:Z|\+00:00)?", re.ASCII)
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Page(Mapping[str, tuple[Artifact, ...]]):
@@ -106,7 +106,8 @@ class Page(Mapping[str, tuple[Artifact, ...]]):
             "kind": self.kind,
             "base": self.base,
             "size": len(self._body),
-            "spans": [[name, *span] for name, span in self._spans.items()],
+            "versions": list(self._spans),
+            "ends": [end for _, end in self._spans.values()],
             "unreadable": self.unreadable,
             **extra,
         }
@@ -127,7 +128,8 @@ class Page(Mapping[str, tuple[Artifact, ...]]):
             header = json.loads(data[:end])
             if header["format"] != _FORMAT or (len(data) if size is None else size) - end - 1 != header["size"]:
                 return None
-            spans = {name: (start, stop) for name, start, stop in header["spans"]}
+            ends = header["ends"]
+            spans = dict(zip(header["versions"], zip([0, *ends], ends, strict=False), strict=True))
             unreadable = tuple((name, reason) for name, reason in header["unreadable"])
             page = cls(header["project"], header["kind"], header["base"], spans, data[end + 1 :], unreadable, rest)
         except (ValueError, KeyError, TypeError):
