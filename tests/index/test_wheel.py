@@ -193,3 +193,22 @@ def test_a_directory_too_large_to_be_true(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(BadDistribution, match="too large"):
         remote.read()
     assert remote.asked == []
+
+
+def test_a_directory_of_thousands_is_not_read_entry_by_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    class Counted(zipfile.ZipInfo):
+        def __init__(self, filename: str = "NoName", *rest: object) -> None:
+            made.append(filename)
+            super().__init__(filename, *rest)  # type: ignore[arg-type]
+
+    info = "a-1.0.dist-info"
+    files = {f"a/module_{number}.py": b"" for number in range(2000)}
+    data = zipped({**files, f"a/vendor/{info}/METADATA": b"no", f"{info}/METADATA": headers("a", "1.0").encode()})
+    monkeypatch.setattr(zipfile, "ZipInfo", Counted)
+    text = metadata_of(
+        len(data), data[-TAIL:], lambda start, end: data[start:end], "a-1.0-py3-none-any.whl", "a", "1.0"
+    )
+    assert "Name: a" in text
+    assert len(made) == 2

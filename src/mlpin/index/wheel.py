@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -30,6 +31,13 @@ _BROKEN = (
     RuntimeError,
 )
 
+_END = struct.Struct("<4s4H2LH")
+"""The end of the central directory: disks, entries, size, offset, length of the comment (APPNOTE 4.3.16)."""
+_ENTRY = struct.Struct("<4s6H3L3H")
+"""A directory entry up to the lengths of name, extra field and comment; 12 bytes stand between them and the name."""
+_WANTED = b".dist-info/METADATA"
+_SMALL_DIRECTORY = 16 << 10
+
 Fetch = Callable[[int, int], bytes]
 """The bytes of the file from start to end (exclusive)."""
 
@@ -42,6 +50,12 @@ class _Remote(io.RawIOBase):
         self._fetch = fetch
         self._at = 0
         self._chunks: list[tuple[int, bytes]] = [(size - len(tail), tail)]
+
+    def with_end(self, offset: int, end: bytes) -> _Remote:
+        """The same file up to `offset`, then `end`."""
+        other = _Remote(offset + len(end), end, self._fetch)
+        other._chunks += [(start, data[: offset - start]) for start, data in self._chunks if start < offset]
+        return other
 
     def seekable(self) -> bool:
         return True
@@ -82,13 +96,46 @@ class _Remote(io.RawIOBase):
         return found
 
 
+def _reduced(remote: _Remote) -> _Remote | None:
+    """The archive with a directory of METADATA alone; None where that is not worth it or not possible.
+
+    torch's directory has 13,000 entries, and reading them takes longer than anything else about its metadata.
+    What is left out is no more than what would be passed over; everything else about the archive stays as it is.
+    """
+    remote.seek(-_END.size, io.SEEK_END)
+    signature, *_, size, offset, comment = _END.unpack(remote.read(_END.size))
+    if signature != b"PK\x05\x06" or comment or size < _SMALL_DIRECTORY or 0xFFFFFFFF in (size, offset):
+        return None
+    if offset + size + _END.size != remote.seek(0, io.SEEK_END):
+        return None
+    remote.seek(offset)
+    directory = remote.read(size)
+    kept = []
+    at = directory.find(_WANTED)
+    while at >= 0:
+        start = directory.rfind(b"PK\x01\x02", 0, at)
+        if start < 0 or start + _ENTRY.size > size:
+            return None
+        *_, name, extra, note = _ENTRY.unpack_from(directory, start)
+        end = start + _ENTRY.size + 12 + name
+        if end == at + len(_WANTED):
+            kept.append(directory[start : end + extra + note])
+        at = directory.find(_WANTED, at + 1)
+    if not kept:
+        return None
+    entries = b"".join(kept)
+    end_record = _END.pack(b"PK\x05\x06", 0, 0, len(kept), len(kept), len(entries), offset, 0)
+    return remote.with_end(offset, entries + end_record)
+
+
 def metadata_of(size: int, tail: bytes, fetch: Fetch, filename: str, project: str, version: str) -> str:
     """The METADATA of the wheel of `size` bytes that ends with `tail`.
 
     Raises `BadDistribution` where it is no such wheel or lies about its sizes.
     """
     try:
-        archive = zipfile.ZipFile(_Remote(size, tail, fetch))
+        remote = _Remote(size, tail, fetch)
+        archive = zipfile.ZipFile(_reduced(remote) or remote)
         info = _metadata_member(archive, filename, project, version)
         if info.file_size > MAX_METADATA or info.compress_size > MAX_METADATA:
             raise BadDistribution(  # noqa: TRY301

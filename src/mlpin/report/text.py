@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 from mlpin.candidate import Candidate, Key, Rejection
 from mlpin.errors import MlpinError
+from mlpin.index.names import version
 from mlpin.outcome import Conflict, Edge, GaveUp
 from mlpin.pipeline import LockResult, TargetResult
-from mlpin.resolver.requirements import PythonRange, SameVersion, Unusable
+from mlpin.resolver.requirements import PythonRange, Specified, Specifier, Unusable
 
 if TYPE_CHECKING:
     from mlpin.requirement import Requirement
 
 WIDTH = 80
 _SHOWN = 12
+_REASONS = 4
+_CHANGES = 25
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
@@ -74,7 +77,8 @@ def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
     lines = [f"{name}{_packages(target.packages)} for {plan.target}"]
     if plan.detected:
         lines[-1] += f" ({' and '.join(plan.detected)} detected)"
-    for change in target.changes:
+    shown = target.changes if verbose else target.changes[:_CHANGES]
+    for change in shown:
         if change.kind == "added":
             text = f"+ {change.name} {change.new}"
         elif change.kind == "removed":
@@ -82,6 +86,8 @@ def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
         else:
             text = f"~ {change.name} {change.old} -> {change.new}"
         lines += _wrapped(f"{text}  ({change.why})", "  ", "      ")
+    if len(shown) < len(target.changes):
+        lines.append(f"  ({len(target.changes) - len(shown)} more changes: --verbose shows all)")
     for package, note in target.notes:
         lines += _wrapped(f"{package}: {note}", "  ! ", "    ")
     if verbose and target.fresh and target.outcome is not None:
@@ -106,7 +112,8 @@ def conflict(target: TargetResult) -> str:
         )
         return "\n".join(lines) + "\n"
     assert isinstance(found, Conflict)
-    lines = [f"conflict{name}: these cannot be installed together on {target.plan.target}"]
+    these = "these cannot be installed together" if len(found.clash) > 1 else "nothing satisfies this"
+    lines = _wrapped(f"conflict{name}: {these} on {target.plan.target}", "", "  ")
     lines += _edges(found.clash, found.chains)
     for unknown in found.unknown:
         lines += _wrapped(f"{unknown} is on none of the indexes; is the name right?", "  ! ", "    ")
@@ -149,8 +156,6 @@ def _asks(requirement: Requirement) -> str:
         return f"cannot be used: {requirement.reason}" + (f" ({requirement.remedy})" if requirement.remedy else "")
     if isinstance(requirement, PythonRange):
         return f"needs Python {requirement.specifier.text}"
-    if isinstance(requirement, SameVersion):
-        return f"needs {requirement}"
     return f"needs {requirement}"
 
 
@@ -169,17 +174,23 @@ def _chain(key: Key, chains: dict[Key, Edge]) -> str:
 
 
 def _not_offered(found: Conflict) -> list[str]:
-    """Versions that exist and were not offered, the reasons grouped."""
-    lines: list[str] = []
-    by_reason: dict[tuple[str, str], list[Rejection]] = {}
+    """Versions that the clash asks for, that exist and were not offered, the reasons grouped."""
+    asked: dict[str, list[Specifier]] = {}
+    for edge in found.clash:
+        if isinstance(edge.requirement, Specified):
+            asked.setdefault(edge.requirement.key.name, []).append(edge.requirement.specifier)
+    groups: dict[tuple[str, str], list[Rejection]] = {}
     for rejection in found.rejections:
-        by_reason.setdefault((rejection.name, rejection.reason), []).append(rejection)
-    for (name, reason), group in list(by_reason.items())[:_SHOWN]:
-        which = (
-            group[0].version
-            if len(group) == 1
-            else f"{group[-1].version} to {group[0].version} ({len(group)} versions)"
-        )
+        if all(one.contains(version(rejection.version)) for one in asked.get(rejection.name, ())):
+            groups.setdefault((rejection.name, rejection.reason), []).append(rejection)
+    lines: list[str] = []
+    for (name, reason), group in list(groups.items())[:_REASONS]:
+        which = group[0].version
+        if len(group) > 1:
+            which = f"{group[-1].version} to {which} ({len(group)} versions)"
         remedy = f"; what would help: {group[0].remedy}" if group[0].remedy else ""
         lines += _wrapped(f"not offered: {name} {which}: {reason}{remedy}", "  ", "      ")
+    if len(groups) > _REASONS:
+        more = sum(len(group) for group in list(groups.values())[_REASONS:])
+        lines.append(f"  not offered: {more} older versions, for like reasons")
     return lines
