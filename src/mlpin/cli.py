@@ -167,12 +167,12 @@ def _lock(options: argparse.Namespace) -> int:
         raise InputError("there is no such file or directory", where=options.path)
     upgrade = frozenset({":all:"} if options.upgrade else {normalise(name) for name in options.upgrade_package or ()})
     asked = LockOptions(
-        path=root / path,
+        path=Path(os.path.abspath(root / path)),
         root=root,
         settings=_settings(options, root),
         environ=os.environ,
         target=options.target,
-        output=root / options.output if options.output else None,
+        output=Path(os.path.abspath(root / options.output)) if options.output else None,
         upgrade=upgrade,
         refresh=options.refresh,
     )

@@ -180,6 +180,7 @@ def _lock_target(
     progress: Progress | None,
     local: set[str],
 ) -> tuple[TargetResult, str | None, Mapping[str, str]]:
+    from mlpin.index.url import local_path
     from mlpin.lock import assemble
     from mlpin.lock.changes import changes
     from mlpin.resolver.solve import solve
@@ -226,9 +227,8 @@ def _lock_target(
     trees = [package["name"] for package in tables["packages"] if "vcs" in package or "directory" in package]
     pins = {key.name: pin for key, pin in outcome.pins.items() if key.kind == "pypi" and not key.extra}
     for name, pin in pins.items():
-        if pin.source is None and any(
-            file.url.startswith("file:") for file in (*pin.wheels, *filter(None, [pin.sdist]))
-        ):
+        paths = [local_path(file.url) for file in (*pin.wheels, *filter(None, [pin.sdist]))]
+        if pin.source is None and any(path and not Path(path).is_relative_to(plan.lock.parent) for path in paths):
             local.add(name)
     notes = [(f"{name} {pin.version}", _note(pin.notes)) for name, pin in sorted(pins.items()) if pin.notes]
     notes += [

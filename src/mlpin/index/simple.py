@@ -171,7 +171,8 @@ def parse_html(project: str, body: bytes, url: str, *, flat: bool = False) -> Pa
             where=redacted(url),
             hint="give credentials for it (in the URL, netrc or keyring)" if login else None,
         )
-    if "</html" not in text[-200:].lower() and "<html" in text[:2000].lower() and not flat:
+    end = text[-200:].lower()
+    if "</html" not in end and "</body" not in end and "<html" in text[:2000].lower() and not flat:
         raise IndexUnavailable("the index's answer is cut off in the middle", where=redacted(url), hint="try again")
     return _sorted(project, "html", base, {key: "\x1e".join(value) for key, value in grouped.items()}, unreadable)
 

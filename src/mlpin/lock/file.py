@@ -109,7 +109,8 @@ def write(files: Sequence[tuple[Path, str]]) -> None:
     undo: list[tuple[Path, bytes | None]] = []
     path = Path()
     try:
-        for path, text in files:
+        for stated, text in files:
+            path = stated.resolve()  # a link stays one
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
             staged.append((temporary, path))
@@ -119,6 +120,8 @@ def write(files: Sequence[tuple[Path, str]]) -> None:
                 os.fsync(file.fileno())
         for temporary, path in staged:
             before = path.read_bytes() if path.exists() else None
+            if before is not None:
+                temporary.chmod(path.stat().st_mode)
             os.replace(temporary, path)
             undo.append((path, before))
     except BaseException as error:

@@ -27,8 +27,8 @@ def uploaded(file: Artifact, index: str) -> str:
             hint="use an index with upload times (PEP 700), or leave the package out of it: "
             f"[tool.mlpin] exclude-newer-package = {{ {project} = false }}",
         )
-    # Indexes write `2024-01-02T03:04:05.678Z` and `…+00:00`; compared as text in one form.
-    return file.upload_time.replace("+00:00", "Z")
+    # To the second, which is how a cutoff is written: compared as text, `05.6Z` would come before `05Z`.
+    return f"{file.upload_time[:19]}Z"
 
 
 def days_between(older: str, newer: str) -> float:
