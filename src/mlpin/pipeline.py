@@ -287,7 +287,7 @@ def _missing_extras(outcome: Resolution, view: Any) -> list[tuple[str, str]]:
 
 
 def _policy(project: Project, plan: TargetPlan, requirements: Sequence[Declared], preferred: Mapping[str, str]) -> Any:
-    from mlpin.resolver.view import Policy
+    from mlpin.resolver.policy import Policy
 
     settings = project.settings
     hashes: dict[str, frozenset[str]] = {}

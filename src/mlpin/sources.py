@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -23,12 +22,8 @@ from mlpin.requirement import Declared, IndexSource, Origin, PathSource, Source,
 from mlpin.settings import SuppliedMetadata
 
 if TYPE_CHECKING:
-    import subprocess
-
     from mlpin.index.catalog import Catalog
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_GIT_SCHEMES = ("https", "http", "ssh", "git", "file")
 _METADATA_FILES = ("pyproject.toml", "setup.cfg", "PKG-INFO")
 _WAY_OUT = "give its metadata in [tool.mlpin.metadata], or ask for a release of it on an index"
 
@@ -222,115 +217,15 @@ class Sources:
                 f"`{source.vcs}` repositories cannot be read yet, only git ones",
                 hint="mirror it to git, or use a release",
             )
-        scheme, there, _ = source.url.partition("://")
-        if there and scheme not in _GIT_SCHEMES:
-            raise InputError(
-                f"`git+{scheme}` is no way to fetch a repository", hint=f"one of: {', '.join(_GIT_SCHEMES)}"
-            )
         return self._from_git(source, name, shown)
 
     def _from_git(self, source: VcsSource, name: str, shown: str) -> Fetched:
-        import tempfile
+        from mlpin.git import Git
 
-        kept = self._git_store(source)
-        revision = source.revision
-        if kept is not None and _COMMIT.fullmatch(revision) and (kept / revision / "HEAD").exists():
-            return self._from_commit(source, name, kept / revision, revision, shown)
-        if self._catalog.offline:
-            raise IndexUnavailable("not in the cache, and --offline forbids to fetch it", where=shown)
-        self._catalog.tell("page", shown)
-        beside = kept if kept is not None and os.access(kept, os.W_OK) else None
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=beside) as scratch:
-            # Fetched beside its place and renamed into it: any number of processes may share the cache.
-            store = Path(scratch) / "git"
-            if _git(["init", "--bare", "--quiet", str(store)], None) is None:
-                raise InputError("git is needed to read a repository, and it cannot be run", hint="install git")
-            commit = self._fetch_commit(source, revision, store, shown)
-            found = self._from_commit(source, name, store, commit, shown)
-            if beside is not None:
-                with suppress(OSError):  # another process was first
-                    store.rename(beside / commit)
-        return found
-
-    def _git_store(self, source: VcsSource) -> Path | None:
-        """The directory of a repository's commits in the cache; None where nothing can be kept."""
-        if self._git_cache is None:
-            return None
-        import hashlib
-
-        kept = self._git_cache / hashlib.sha256(strip_credentials(source.url).encode()).hexdigest()[:24]
-        try:
-            kept.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            return None
-        return kept
-
-    def _from_commit(self, source: VcsSource, name: str, store: Path, commit: str, shown: str) -> Fetched:
-        prefix = f"{source.subdirectory.strip('/')}/" if source.subdirectory else ""
-        texts = {
-            file: text
-            for file in _METADATA_FILES
-            if (text := _git(["show", f"{commit}:{prefix}{file}"], store)) is not None
-        }
-        return Fetched(self._from_texts(texts, f"{shown}@{commit[:12]}", name, None), None, commit)
-
-    def _fetch_commit(self, source: VcsSource, revision: str, store: Path, shown: str) -> str:
-        if revision.startswith("-") or source.url.startswith("-"):
-            raise InputError(f"`{revision or shown}` is no revision")
-        wanted = [revision] if revision else ["HEAD"]
-        tries = [["--depth=1", source.url, *wanted]]
-        # Abbreviated and unadvertised commits are not served by themselves.
-        tries.append([source.url, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"])
-        problem, fetched = "", False
-        for arguments in tries:
-            done = _run(["fetch", "--quiet", "--no-tags" if len(arguments) == 3 else "--tags", *arguments], store)
-            fetched = done.returncode == 0
-            if fetched:
-                spec = "FETCH_HEAD" if len(arguments) == 3 and arguments[0] == "--depth=1" else revision
-                for candidate in (spec, f"refs/remotes/origin/{revision}"):
-                    commit = _git(["rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}"], store)
-                    if commit:
-                        return commit.strip()
-            problem = redacted_lines(done.stderr) or problem
-        if fetched:
-            raise InputError(f"the repository {shown} has no revision `{revision or 'HEAD'}`")
-        raise IndexUnavailable(f"git cannot fetch: {problem}", where=shown, hint="check the URL and your access to it")
-
-
-def redacted_lines(text: str) -> str:
-    """The last line of git's words, without credentials."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return re.sub(r"//[^/@\s]*@", "//****@", lines[-1]) if lines else ""
-
-
-def _run(arguments: list[str], store: Path | None) -> subprocess.CompletedProcess[str]:
-    import subprocess
-
-    environ = {
-        **os.environ,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ALLOW_PROTOCOL": ":".join(_GIT_SCHEMES),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "LC_ALL": "C",
-    }
-    command = ["git", "-c", "core.hooksPath=/dev/null", *(["--git-dir", str(store)] if store else []), *arguments]
-    try:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except OSError:
-        return subprocess.CompletedProcess(command, 127, "", "git cannot be run")
-
-
-def _git(arguments: list[str], store: Path | None) -> str | None:
-    done = _run(arguments, store)
-    return done.stdout if done.returncode == 0 else None
+        git = Git(self._git_cache, self._context.environ)
+        with git.commit(source, offline=self._catalog.offline, shown=shown, tell=self._catalog.tell) as commit:
+            texts = {file: text for file in _METADATA_FILES if (text := commit.text(file)) is not None}
+            return Fetched(self._from_texts(texts, f"{shown}@{commit.id[:12]}", name, None), None, commit.id)
 
 
 def _name_in(texts: Mapping[str, str]) -> str:

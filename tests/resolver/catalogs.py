@@ -17,8 +17,9 @@ from mlpin.errors import BadDistribution
 from mlpin.index.metadata import dependencies
 from mlpin.outcome import Outcome, Resolution
 from mlpin.requirement import Declared, Origin, normalise
+from mlpin.resolver.policy import Policy
 from mlpin.resolver.solve import solve
-from mlpin.resolver.view import Policy, View
+from mlpin.resolver.view import View
 from mlpin.target import Target, parse_platform
 
 INDEX = "https://index.example/simple/"

@@ -10,9 +10,10 @@ from mlpin.candidate import Artifact, Candidate, Metadata, distribution
 from mlpin.errors import BadDistribution, InputError
 from mlpin.outcome import Conflict, Resolution
 from mlpin.requirement import Origin, UrlSource
+from mlpin.resolver.policy import Policy
 from mlpin.resolver.requirements import SameVersion, Sourced, Unusable
 from mlpin.resolver.solve import solve
-from mlpin.resolver.view import Policy, View
+from mlpin.resolver.view import View
 from mlpin.target import Target, parse_platform
 from tests.resolver.catalogs import TARGET, DictCatalog, Problem, Projects, Release, artifact, declared, versions
 

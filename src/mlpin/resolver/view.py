@@ -7,9 +7,8 @@ no marker, no extra and no tag. Every version that is not offered is a `Rejectio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from mlpin.candidate import (
     PYTHON,
@@ -26,32 +25,15 @@ from mlpin.errors import BadDistribution, InputError
 from mlpin.index.names import version as parsed
 from mlpin.requirement import Declared, IndexSource, Origin, Source
 from mlpin.resolver import unfit
+from mlpin.resolver.policy import Policy
 from mlpin.resolver.requirements import PythonRange, SameVersion, Sourced, Specified, Unusable, specifier
-from mlpin.settings import IndexPin
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
     from packaging.version import Version
 
     from mlpin.requirement import Requirement
+    from mlpin.resolver.ports import Catalog, Sources
     from mlpin.target import Target
-
-    class Catalog(Protocol):
-        """What the view asks of `index.catalog`."""
-
-        def listing(self, name: str, pinned: str = "") -> Listing: ...
-
-        def metadata(self, name: str, version: str, artifact: Artifact) -> Metadata: ...
-
-        def foresee(self, guess: Callable[[], None]) -> None: ...
-
-    class Sources(Protocol):
-        """What the view asks of `mlpin.sources`: distributions that are not on an index."""
-
-        def fetch(
-            self, source: Source, hashes: tuple[str, ...], origin: Origin
-        ) -> tuple[Metadata, Artifact | None]: ...
 
 
 FROM_METADATA = Origin("candidate")
@@ -65,34 +47,6 @@ NEAR_DAYS = 365
 
 def _anything(version: Version) -> bool:  # noqa: ARG001
     return True
-
-
-class Policy(NamedTuple):
-    """The user's choices that decide which candidates are offered, and in which order."""
-
-    prerelease: str = "if-necessary-or-explicit"
-    resolution: str = "highest"
-    only_binary: frozenset[str] = frozenset()
-    no_binary: frozenset[str] = frozenset()
-    cutoff: str = ""
-    """RFC 3339 in UTC: files uploaded then or later do not exist."""
-    cutoffs: Mapping[str, str] = MappingProxyType({})
-    """The same by package; empty text: none for this package."""
-    pins: Mapping[str, tuple[IndexPin, ...]] = MappingProxyType({})
-    hashes: Mapping[str, frozenset[str]] = MappingProxyType({})
-    constraints: tuple[Declared, ...] = ()
-    overrides: Mapping[str, tuple[Declared, ...]] = MappingProxyType({})
-    exclude: frozenset[str] = frozenset()
-    preferred: Mapping[str, str] = MappingProxyType({})
-    """Versions to take where they are admitted: those of the old lock or of an earlier target."""
-    selected_extras: frozenset[str] = frozenset()
-    selected_groups: frozenset[str] = frozenset()
-
-    def binary_only(self, name: str) -> bool:
-        return name in self.only_binary or (":all:" in self.only_binary and name not in self.no_binary)
-
-    def source_only(self, name: str) -> bool:
-        return name in self.no_binary or (":all:" in self.no_binary and name not in self.only_binary)
 
 
 class View:

@@ -1,0 +1,25 @@
+"""What the resolver asks of the world outside: two protocols that `index.catalog` and `sources` implement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from mlpin.candidate import Artifact, Listing, Metadata
+from mlpin.requirement import Origin, Source
+
+
+class Catalog(Protocol):
+    """What the view asks of `index.catalog`."""
+
+    def listing(self, name: str, pinned: str = "") -> Listing: ...
+
+    def metadata(self, name: str, version: str, artifact: Artifact) -> Metadata: ...
+
+    def foresee(self, guess: Callable[[], None]) -> None: ...
+
+
+class Sources(Protocol):
+    """What the view asks of `mlpin.sources`: distributions that are not on an index."""
+
+    def fetch(self, source: Source, hashes: tuple[str, ...], origin: Origin) -> tuple[Metadata, Artifact | None]: ...
