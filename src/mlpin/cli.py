@@ -180,7 +180,7 @@ def _lock(options: argparse.Namespace) -> int:
     progress = None
     if not silent:
         live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
-        width = os.get_terminal_size(sys.stderr.fileno()).columns if live else 80
+        width = (os.get_terminal_size(sys.stderr.fileno()).columns if live else 0) or 80
         progress = Progress(sys.stderr, live=live, width=width, verbose=options.verbose)
     try:
         result = lock(asked, progress.event if progress else None, progress.decided if progress else None)
@@ -205,7 +205,7 @@ def _shown(result: LockResult, options: argparse.Namespace, root: Path) -> int:
 
         failed = [target for target in result.targets if isinstance(target.outcome, Conflict | GaveUp)]
         for target in failed:
-            sys.stderr.write(text.conflict(target))
+            sys.stderr.write(text.conflict(target, result.indexes))
         if not failed and not options.quiet:
             sys.stdout.write(text.summary(result, files, verbose=options.verbose))
     if any(isinstance(outcome, Conflict) for outcome in outcomes):

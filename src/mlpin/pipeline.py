@@ -68,6 +68,8 @@ class LockResult(NamedTuple):
     notes: Sequence[Note] = ()
     local_only: Sequence[str] = ()
     """Packages locked from this machine's own files: the lock holds here only."""
+    indexes: Sequence[str] = ()
+    """The indexes that were asked, as messages show them."""
 
 
 def lock(options: LockOptions, on_event: Event | None = None, progress: Progress | None = None) -> LockResult:
@@ -115,7 +117,13 @@ def lock(options: LockOptions, on_event: Event | None = None, progress: Progress
         lock_file.write(texts)
     requests = catalog.requests if catalog else 0
     return LockResult(
-        project, results, requests, time.monotonic() - started, project.manifest.notes, tuple(sorted(local))
+        project,
+        results,
+        requests,
+        time.monotonic() - started,
+        project.manifest.notes,
+        tuple(sorted(local)),
+        catalog.places.shown if catalog else (),
     )
 
 

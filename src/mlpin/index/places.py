@@ -46,6 +46,11 @@ class Places(NamedTuple):
     strategy: str
     credentials: dict[str, tuple[str, str]]
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Every place that is asked for any name, as messages show it."""
+        return tuple(shown(place) for place in (*self.searched, *self.flat))
+
 
 def places(settings: Settings) -> Places:
     """The places that `settings` describe. Extra indexes come before the main one, as in uv."""

@@ -100,8 +100,11 @@ def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
     return lines
 
 
-def conflict(target: TargetResult) -> str:
-    """A refusal: the requirements that clash, where each comes from, and versions that were not offered."""
+def conflict(target: TargetResult, indexes: Sequence[str] = ()) -> str:
+    """A refusal: the requirements that clash, where each comes from, and versions that were not offered.
+
+    `indexes` are those that were asked.
+    """
     found = target.outcome
     name = f" for `{target.plan.target.name}`" if target.plan.target.name else ""
     if isinstance(found, GaveUp):
@@ -116,7 +119,9 @@ def conflict(target: TargetResult) -> str:
     lines = _wrapped(f"conflict{name}: {these} on {target.plan.target}", "", "  ")
     lines += _edges(found.clash, found.chains)
     for unknown in found.unknown:
-        lines += _wrapped(f"{unknown} is on none of the indexes; is the name right?", "  ! ", "    ")
+        lines += _wrapped(
+            f"{unknown} is on none of the indexes ({', '.join(indexes)}); is the name right?", "  ! ", "    "
+        )
     lines += _not_offered(found)
     lines.append("No lock was changed.")
     return "\n".join(lines) + "\n"
