@@ -39,6 +39,7 @@ RELOCKERS = FAST
 SLOW = ("pip-compile", "pdm", "poetry")
 DOWNLOADERS = SLOW
 MODES = ("cold", "warm", "relock")
+BESIDE = str(Path(sys.executable).parent)  # where `make bench` has mlpin and uv
 STRIPPED = ("PIP_", "UV_", "MLPIN_", "PDM_", "POETRY_", "XDG_", "PYTHON", "VIRTUAL_ENV", "CONDA_")
 
 
@@ -458,12 +459,12 @@ def _tools(given: argparse.Namespace) -> list[Tool]:
         if name not in PREPARE:
             raise SystemExit(f"no such tool: {name}; there are {', '.join(PREPARE)}")
         words = shlex.split(getattr(given, name.removesuffix("-nohash").replace("-", "_")))
-        where = shutil.which(words[0])
+        where = shutil.which(words[0], path=os.pathsep.join((BESIDE, os.environ.get("PATH", os.defpath))))
         tool = Tool(name, (where or words[0], *words[1:]), PREPARE[name])
         if tool.found:
             tools.append(tool)
         else:
-            _say(f"{name} is skipped: {words[0]} was not found (say --{name} PATH)")
+            _say(f"{name} is skipped: {words[0]} was not found (say --{name.removesuffix('-nohash')} PATH)")
     return tools
 
 
