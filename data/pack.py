@@ -1,0 +1,52 @@
+"""Packs data/matrix/*.toml into the form that ships with mlpin. Prints every mistake and fails on any.
+
+python data/pack.py [--check]     (--check: fail if the packed form is not up to date)
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mlpin.matrix.packed import pack
+from mlpin.matrix.read import Mistake, Source, read
+
+HERE = Path(__file__).parent
+PACKED = HERE.parent / "src" / "mlpin" / "matrix" / "matrix.jsonl"
+
+
+def source() -> tuple[Source, list[Mistake]]:
+    """Everything in data/matrix, and every mistake in it."""
+    joined: dict[str, tuple[object, ...]] = {name: () for name in Source._fields}
+    mistakes: list[Mistake] = []
+    owners: dict[str, str] = {}
+    for path in sorted((HERE / "matrix").glob("*.toml")):
+        found, wrong = read(path.read_text(encoding="utf-8"), f"data/matrix/{path.name}")
+        mistakes += wrong
+        for rule in found.rules:
+            if owners.setdefault(rule.id, path.name) != path.name:
+                mistakes.append(Mistake(path.name, 0, f"the id `{rule.id}` is used in {owners[rule.id]} as well"))
+        joined = {name: (*values, *getattr(found, name)) for name, values in joined.items()}
+    return Source(**joined), mistakes  # type: ignore[arg-type]
+
+
+def main() -> int:
+    """Pack, or check."""
+    found, mistakes = source()
+    for mistake in mistakes:
+        print(mistake)
+    if mistakes:
+        return 1
+    data = pack(found)
+    if "--check" in sys.argv[1:]:
+        if not PACKED.exists() or PACKED.read_bytes() != data:
+            print(f"{PACKED.name} is not up to date: run python data/pack.py")
+            return 1
+        return 0
+    PACKED.write_bytes(data)
+    print(f"{len({rule.id for rule in found.rules})} rules, {len(data)} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""The matrix's verdict on an exact set of packages: which statements about it do not hold.
+
+Needs no index and no network. What a rule needs to know and nobody said (the driver, say) is left alone: unknown is
+neither compatible nor broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from packaging.version import Version
+
+from mlpin.matrix.labels import Built, built, is_vendor_build
+from mlpin.matrix.matrix import Matrix
+from mlpin.matrix.ranges import same_release, version, within
+from mlpin.matrix.rule import LABEL, SAME, Rule, any_of, serves
+
+
+class Facts(NamedTuple):
+    """What is known of the machine; empty where nobody said."""
+
+    platform: str = "linux-x86_64"
+    """Without a release: `linux-x86_64`, `macos-arm64`, `windows-amd64`."""
+    python: str = ""
+    glibc: str = ""
+    accelerator: str = ""
+    driver: str = ""
+    gpus: tuple[tuple[str, str], ...] = ()
+    """(as it was named, compute capability or gfx target)."""
+    cuda: str = ""
+    """The CUDA toolkit of the machine itself."""
+    cudnn: str = ""
+
+    @property
+    def uses_cuda(self) -> bool:
+        """Whether CUDA is going to be used, as far as it was said."""
+        return self.accelerator == "cuda" or (not self.accelerator and bool(self.driver or self.gpus or self.cuda))
+
+
+class Package(NamedTuple):
+    """One package of the set."""
+
+    name: str
+    version: str
+    wheel: bool = True
+    """Whether it is a wheel of an index, not conda's or built from source."""
+
+
+class Finding(NamedTuple):
+    """A rule that does not hold: between which packages, or a package and a fact."""
+
+    rule: Rule
+    packages: tuple[tuple[str, str], ...]
+    """(name, version); the rule's own package first. A fact of the target stands here as well."""
+    wanted: str = ""
+    """The range that was needed, or that fails; architectures for kernels."""
+
+
+def label_of(matrix: Matrix, package: str, text: str, platform: str) -> Built:
+    """How a release was built: by its label, else what the package index is known to carry."""
+    found = built(text)
+    if found.line or is_vendor_build(text):
+        return found
+    known = version(text)
+    line = matrix.default_line(package, known, platform) if known else ""
+    return found._replace(line=line, cuda=matrix.cuda(line)) if line else found
+
+
+def rows(rule: Rule, matrix: Matrix, package: Package, facts: Facts) -> list[str]:
+    """The ranges that the rule states for this package on this machine; none where it does not speak of it."""
+    if rule.platforms and not any_of(rule.platforms, facts.platform):
+        return []
+    if rule.python and not (facts.python and within(rule.python, Version(facts.python))):
+        return []
+    if rule.accelerator and not (
+        facts.uses_cuda if rule.accelerator == "cuda" else facts.accelerator == rule.accelerator
+    ):
+        return []
+    if rule.wheels_only and (not package.wheel or is_vendor_build(package.version)):
+        return []
+    known = version(package.version)
+    if known is None:
+        return []
+    found = [wanted for versions, wanted in rule.table if within(versions, known)]
+    if (
+        found
+        and rule.line
+        and not any_of(rule.line, label_of(matrix, rule.package, package.version, facts.platform).line)
+    ):
+        return []
+    return found
+
+
+def judge(matrix: Matrix, packages: Iterable[Package], facts: Facts) -> list[Finding]:
+    """What the matrix has against the set, worst first; the same set gives the same list."""
+    stack: dict[str, list[Package]] = {}
+    for package in packages:
+        stack.setdefault(package.name, []).append(package)
+    found: list[Finding] = []
+    for name in sorted(stack):
+        for rule in matrix.rules(name):
+            for package in stack[name]:
+                for wanted in rows(rule, matrix, package, facts):
+                    found += _against(matrix, rule, wanted, package, stack, facts)
+    order = {"broken": 0, "declared": 1, "untested": 2}
+    unique = dict.fromkeys(found)
+    return sorted(unique, key=lambda finding: (order[finding.rule.severity], finding.packages, finding.rule.id))
+
+
+def _against(
+    matrix: Matrix, rule: Rule, wanted: str, package: Package, stack: Mapping[str, list[Package]], facts: Facts
+) -> list[Finding]:
+    mine = (package.name, package.version)
+    if rule.verb == "kernels":
+        bad = [gpu for gpu in facts.gpus if (level := capability(gpu[1])) and not serves(rule.kernels, level)]
+        return [Finding(rule, (mine, ("gpu", _gpu(gpu))), ", ".join(rule.kernels)) for gpu in bad]
+    if rule.other == "gpu":
+        levels = [(gpu, Version(gpu[1])) for gpu in facts.gpus if capability(gpu[1])]
+        bad = [gpu for gpu, level in levels if within(wanted, level) == (rule.verb == "fails")]
+        return [Finding(rule, (mine, ("gpu", _gpu(gpu))), wanted) for gpu in bad]
+    if rule.of_target:
+        text = getattr(facts, rule.other)
+        stated = version(text) if text else None
+        if stated is None or within(wanted, stated) != (rule.verb == "fails"):
+            return []
+        return [Finding(rule, (mine, (rule.other, text)), wanted)]
+    made = []
+    for other in stack.get(rule.other, ()):
+        theirs = version(other.version)
+        own = version(package.version)
+        if theirs is None or own is None or (rule.wheels_only and not other.wheel):
+            continue
+        if rule.unless_same_version and same_release(own, theirs):
+            continue
+        if wanted == LABEL:
+            if reason := mismatch(matrix, built(package.version), other, facts.platform):
+                made.append(Finding(rule, (mine, (other.name, other.version)), reason))
+            continue
+        holds = same_release(own, theirs) if wanted == SAME else within(wanted, theirs)
+        if holds == (rule.verb == "fails"):
+            made.append(Finding(rule, (mine, (other.name, other.version)), wanted))
+    return made
+
+
+def mismatch(matrix: Matrix, mine: Built, torch: Package, platform: str) -> str:
+    """What a build label asks of torch that this one is not; empty where it fits, or nothing is known."""
+    known = version(torch.version)
+    if known is None or not torch.wheel or is_vendor_build(torch.version):
+        return ""
+    if mine.torch and mine.torch != f"{known.major}.{known.minor}":
+        return f"torch {mine.torch}"
+    theirs = label_of(matrix, torch.name, torch.version, platform)
+    if mine.cuda and theirs.line == "cpu":
+        return f"a build of torch for CUDA {mine.cuda}"
+    if mine.cuda and theirs.cuda and mine.cuda.partition(".")[0] != theirs.cuda.partition(".")[0]:
+        return f"a build of torch for CUDA {mine.cuda.partition('.')[0]}"
+    abi = matrix.cxx11(torch.name, known, theirs.line, platform)
+    if mine.cxx11 is not None and abi is not None and mine.cxx11 != abi:
+        return f"a build of torch with the {'new' if mine.cxx11 else 'old'} C++ ABI"
+    return ""
+
+
+def capability(text: str) -> tuple[int, int] | None:
+    """(8, 9) of `8.9`; None of AMD's names."""
+    major, _, minor = text.partition(".")
+    return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else None
+
+
+def _gpu(gpu: tuple[str, str]) -> str:
+    name, runs = gpu
+    return name if name.startswith("sm_") else f"{name} (sm_{runs.replace('.', '')})"

@@ -1,0 +1,132 @@
+"""What is asked of the matrix: rules by package, build lines, GPUs. The shipped one, with a project's own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlpin.matrix.labels import cuda_of
+from mlpin.matrix.packed import Packed, Tables
+from mlpin.matrix.ranges import within
+from mlpin.matrix.rule import Rule, any_of
+from mlpin.matrix.tables import Gpu, Line, Supplied, Wheels
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from mlpin.matrix.read import Source
+
+SHIPPED = Path(__file__).with_name("matrix.jsonl")
+
+
+class Matrix:
+    """The packed matrix, joined with a project's own; rules switched off by id are left out."""
+
+    def __init__(self, packed: Packed, own: Source | None = None, off: Mapping[str, str] | None = None) -> None:
+        self._packed = packed
+        self._own: dict[str, list[Rule]] = {}
+        for rule in own.rules if own else ():
+            self._own.setdefault(rule.package, []).append(rule)
+        self._extra = own
+        self.off = dict(off or {})
+        self.version = packed.version
+        self.digest = packed.digest
+        mine = {rule.other for rule in own.rules if not rule.of_target} if own else set()
+        self.others: frozenset[str] = packed.others | mine
+        self._rules: dict[str, tuple[Rule, ...]] = {}
+
+    @classmethod
+    def shipped(cls, own: Source | None = None, off: Mapping[str, str] | None = None) -> Matrix:
+        """The matrix that comes with mlpin."""
+        return cls(Packed(SHIPPED.read_bytes()), own, off)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages that have rules, sorted."""
+        return tuple(sorted({*self._packed.packages, *self._own}))
+
+    def rules(self, package: str) -> tuple[Rule, ...]:
+        """The rules about a package that are in force."""
+        known = self._rules.get(package)
+        if known is None:
+            own = self._own.get(package, ())
+            replaced = {rule.id for rule in own}
+            shipped = [rule for rule in self._packed.rules(package) if rule.id not in replaced]
+            known = tuple(rule for rule in (*shipped, *own) if rule.id not in self.off)
+            self._rules[package] = known
+        return known
+
+    def knows(self, package: str) -> bool:
+        """Whether any rule speaks of the package."""
+        return package in self.others or bool(self.rules(package))
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The small tables, with a project's own entries after the shipped ones."""
+        shipped, own = self._packed.tables(), self._extra
+        if own is None:
+            return shipped
+        return Tables(
+            (*shipped.families, *own.families),
+            (*shipped.lines, *own.lines),
+            (*shipped.defaults, *own.defaults),
+            (*shipped.abis, *own.abis),
+            (*shipped.aliases, *own.aliases),
+            (*shipped.toolkits, *own.toolkits),
+        )
+
+    @cached_property
+    def gpus(self) -> tuple[Gpu, ...]:
+        return (*self._packed.gpus(), *(self._extra.gpus if self._extra else ()))
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """By conda's name, the distribution that the package carries."""
+        return {alias.conda: alias.package for alias in self.tables.aliases}
+
+    def line(self, label: str) -> Line | None:
+        """The build line of this label."""
+        return next((line for line in self.tables.lines if line.label == label), None)
+
+    def cuda(self, label: str) -> str:
+        """The CUDA version of a build line; empty where it has none."""
+        known = self.line(label)
+        return known.cuda if known else cuda_of(label)
+
+    def driver_for(self, cuda: str) -> str:
+        """The newest driver of the branch that reports this CUDA version; empty where it is not known."""
+        for toolkit in self.tables.toolkits:
+            if toolkit.cuda == cuda and toolkit.shipped:
+                return f"{toolkit.shipped.partition('.')[0]}.999"
+        return ""
+
+    def default_line(self, package: str, version: Version, platform: str) -> str:
+        """The line of the package index's own builds of a release, empty where it is not known."""
+        for entry in self.tables.defaults:
+            if entry.package == package and any_of(entry.platforms, platform) and within(entry.versions, version):
+                return entry.line
+        return ""
+
+    def cxx11(self, package: str, version: Version, line: str, platform: str) -> bool | None:
+        """Whether a release uses the new C++ ABI; None where it is not known."""
+        for entry in self.tables.abis:
+            if (
+                entry.package == package
+                and any_of(entry.platforms, platform)
+                and (not entry.lines or any_of(entry.lines, line))
+                and within(entry.versions, version)
+            ):
+                return entry.cxx11
+        return None
+
+    def wheels(self, package: str) -> tuple[Wheels, ...]:
+        """Files of the package that no index lists."""
+        own = [item for item in self._extra.wheels if item.package == package] if self._extra else []
+        return (*self._packed.wheels(package), *own)
+
+    def metadata(self, package: str) -> tuple[Supplied, ...]:
+        """Metadata that the matrix supplies for a package."""
+        own = [item for item in self._extra.metadata if item.package == package] if self._extra else []
+        return (*self._packed.metadata(package), *own)
