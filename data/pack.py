@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from mlpin.matrix.packed import pack
-from mlpin.matrix.read import Mistake, Source, read
+from mlpin.matrix.read import Mistake, Source, read_files
 
 HERE = Path(__file__).parent
 PACKED = HERE.parent / "src" / "mlpin" / "matrix" / "matrix.jsonl"
@@ -17,17 +17,7 @@ PACKED = HERE.parent / "src" / "mlpin" / "matrix" / "matrix.jsonl"
 
 def source() -> tuple[Source, list[Mistake]]:
     """Everything in data/matrix, and every mistake in it."""
-    joined: dict[str, tuple[object, ...]] = {name: () for name in Source._fields}
-    mistakes: list[Mistake] = []
-    owners: dict[str, str] = {}
-    for path in sorted((HERE / "matrix").glob("*.toml")):
-        found, wrong = read(path.read_text(encoding="utf-8"), f"data/matrix/{path.name}")
-        mistakes += wrong
-        for rule in found.rules:
-            if owners.setdefault(rule.id, path.name) != path.name:
-                mistakes.append(Mistake(path.name, 0, f"the id `{rule.id}` is used in {owners[rule.id]} as well"))
-        joined = {name: (*values, *getattr(found, name)) for name, values in joined.items()}
-    return Source(**joined), mistakes  # type: ignore[arg-type]
+    return read_files(sorted((HERE / "matrix").glob("*.toml")), lambda path: f"data/matrix/{path.name}")
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.index.server import IndexServer
+from tests.projects import Project
 
 
 @pytest.fixture
@@ -56,3 +57,13 @@ def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     for key, value in wanted.items():
         monkeypatch.setenv(key, value)
     return wanted
+
+
+@pytest.fixture
+def project(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Project:
+    root = tmp_path / "project"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    return Project(root, capsys)

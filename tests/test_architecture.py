@@ -24,11 +24,15 @@ ALLOWED = {
     "manifest": VALUES | {"manifest", "config", "settings_files", "index.url"},
     "config": VALUES | {"config", "manifest", "index.url"},
     "index": VALUES | TEXT_FORMS | {"index"},
-    "resolver": VALUES | TEXT_FORMS | {"resolver"},
+    "matrix": VALUES | {"matrix"},
+    "hardware": VALUES | {"matrix"},
+    "stack": VALUES | TEXT_FORMS | {"stack"},
+    "resolver": VALUES | TEXT_FORMS | {"resolver", "matrix"},
     "lock": VALUES | TEXT_FORMS | {"lock", "resolver"},
     "sources": VALUES | TEXT_FORMS | {"index", "manifest", "git"},
     "git": VALUES | TEXT_FORMS,
-    "project": VALUES | {"lock", "manifest", "settings_files", "resolver"},
+    "project": VALUES | {"hardware", "lock", "manifest", "matrix", "settings_files", "resolver"},
+    "verdict": VALUES | {"matrix"},
     "report": VALUES | TEXT_FORMS | {"report", "pipeline", "resolver"},
 }
 NEVER_AT_VERSION = ("urllib3", "ssl", "asyncio", "packaging", "resolvelib", "yaml", "tomllib", "mlpin.pipeline")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Key(NamedTuple):
     """What the resolver decides one candidate for.
 
-    `kind` is `pypi` for a distribution, `env` for a fact of the target (`python`, later `__cuda` and
-    the like), `none` for what nothing can satisfy. An extra of a distribution is a key of its own.
+    `kind` is `pypi` for a distribution, `env` for a fact of the target (`python`), `if` for the presence of a
+    distribution and `line` for the build line of a family (`resolver.rules`), `none` for what nothing can satisfy. An
+    extra of a distribution is a key of its own.
     """
 
     kind: str
@@ -113,6 +114,32 @@ class Listing:
         return self._indexes[version] if self._indexes else self.index
 
 
+def joined(name: str, listings: Sequence[Listing], order: Callable[[str], Any] | None = None) -> Listing:
+    """Several listings of one project as one: the first that has a version provides it.
+
+    `order` sorts the versions by what it makes of them, highest first; without it they stay as they come.
+    """
+    found = [listing for listing in listings if listing.found]
+    if not found:
+        return Listing(name, "", {})
+    if len(found) == 1:
+        return found[0]
+    versions: dict[str, tuple[Artifact, ...]] = {}
+    indexes: dict[str, str] = {}
+    for listing in found:
+        for version in listing.versions:
+            if version not in versions:
+                versions[version] = listing.versions[version]
+                indexes[version] = listing.index_of(version)
+            else:
+                names = {file.filename for file in versions[version]}
+                versions[version] += tuple(file for file in listing.versions[version] if file.filename not in names)
+    if order is not None:
+        versions = {key: versions[key] for key in sorted(versions, key=order, reverse=True)}
+    unreadable = tuple(entry for listing in found for entry in listing.unreadable)
+    return Listing(name, found[0].index, versions, unreadable, indexes)
+
+
 MetadataOrigin = Literal["metadata-file", "wheel", "sdist", "assumed", "supplied", "source-tree"]
 
 
@@ -147,7 +174,18 @@ class Metadata(NamedTuple):
 
 
 RejectionKind = Literal[
-    "python", "tags", "yanked", "cutoff", "hash", "binary-policy", "metadata", "prerelease", "constraint", "files"
+    "python",
+    "tags",
+    "yanked",
+    "cutoff",
+    "hash",
+    "binary-policy",
+    "metadata",
+    "prerelease",
+    "constraint",
+    "files",
+    "rule",
+    "line",
 ]
 
 
@@ -164,12 +202,13 @@ class Rejection(NamedTuple):
 class Candidate:
     """One version of a key on one target. Compared by identity: there is one object per candidate.
 
-    `wheels` are those that fit the target, best first. `base` is, for an extra's key, the candidate of the
+    `wheels` are those that fit the target, best first. `spare` is a wheel for another one, whose metadata may stand
+    for that of a source archive without any. `base` is, for an extra's key, the candidate of the
     distribution itself. `notes` are what the user should know if this one is locked (it must be built, …).
     `pythons` are, for the key `python`, the versions that the target stands for.
     """
 
-    __slots__ = ("base", "index", "key", "notes", "pythons", "sdist", "source", "version", "wheels", "yanked")
+    __slots__ = ("base", "index", "key", "notes", "pythons", "sdist", "source", "spare", "version", "wheels", "yanked")
 
     def __init__(
         self,
@@ -183,6 +222,7 @@ class Candidate:
         source: Source | None = None,
         notes: tuple[str, ...] = (),
         pythons: tuple[Version, ...] = (),
+        spare: Artifact | None = None,
     ) -> None:
         self.key = key
         self.version = version
@@ -194,6 +234,7 @@ class Candidate:
         self.source = source
         self.notes = notes
         self.pythons = pythons
+        self.spare = spare
 
     @property
     def name(self) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from mlpin.settings import Settings
 
 EXIT_INTERRUPTED = 130
+_STDOUT = "standard output"
 EXIT_DEFECT = 70
 """EX_SOFTWARE of sysexits.h: a defect of mlpin itself."""
 
@@ -68,6 +71,7 @@ def _lock_options(parser: argparse.ArgumentParser) -> None:
         "--platform", "--python-platform", metavar="NAME", help="linux-x86_64, macos-14-arm64, windows-amd64, …"
     )
     group.add_argument("--glibc", metavar="VERSION", help="the oldest glibc that it must run on, like 2.28")
+    _hardware_options(group)
     group = parser.add_argument_group("which versions")
     group.add_argument("-U", "--upgrade", action="store_true", help="let every package leave its locked version")
     group.add_argument("-P", "--upgrade-package", action="append", metavar="NAME", help="let this package; repeatable")
@@ -88,6 +92,9 @@ def _lock_options(parser: argparse.ArgumentParser) -> None:
         "-f", "--find-links", action="append", metavar="PLACE", help="a directory or a page of links; repeatable"
     )
     group.add_argument("--no-index", action="store_true", default=None, help="use only --find-links")
+    group.add_argument(
+        "--pytorch-index-url", metavar="URL", help="above PyTorch's indexes per CUDA version; `none` to do without"
+    )
     group.add_argument("--index-strategy", metavar="MODE", help="first-index, unsafe-first-match, unsafe-best-match")
     group.add_argument("--trusted-host", action="append", metavar="HOST")
     group.add_argument("--cert", metavar="FILE")
@@ -105,6 +112,13 @@ def _lock_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--format", choices=("text", "json"), default="text")
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     group.add_argument("-v", "--verbose", action="store_true", help="print what is fetched, and every package")
+
+
+def _hardware_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--accelerator", metavar="KIND", help="cuda, rocm, cpu or metal")
+    group.add_argument("--driver", metavar="VERSION", help="the oldest NVIDIA driver that it must run on, like 550.54")
+    group.add_argument("--gpu", action="append", metavar="NAME", help="like `RTX 4090` or sm_90; repeatable, all count")
+    group.add_argument("--cuda", metavar="RANGE", help="which CUDA versions may be taken, like 12.4 or 12.*")
 
 
 def _settings(options: argparse.Namespace, root: Path) -> Settings:
@@ -128,6 +142,11 @@ def _settings(options: argparse.Namespace, root: Path) -> Settings:
         "python": options.python,
         "platform": options.platform,
         "glibc": options.glibc,
+        "accelerator": options.accelerator,
+        "driver": options.driver,
+        "gpus": options.gpu,
+        "cuda": options.cuda,
+        "indexes": {"pytorch": options.pytorch_index_url} if options.pytorch_index_url else None,
         "extras": options.extra,
         "all-extras": options.all_extras,
         "groups": options.group,
@@ -165,6 +184,18 @@ def _lock(options: argparse.Namespace) -> int:
     path = Path(options.path)
     if not path.exists():
         raise InputError("there is no such file or directory", where=options.path)
+    if not path.is_dir() and not path.is_file():
+        raise InputError("this is neither a file nor a directory", where=options.path)
+    if options.output in {"", "-"}:
+        raise UsageError(
+            f"-o cannot be `{options.output}`: a lock is a file, beside others for other targets",
+            hint="give a file like pylock.toml, or a directory",
+        )
+    for name in options.upgrade_package or ():
+        if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", name):
+            raise UsageError(
+                f"-P takes the name of a package, not `{name}`", hint="a version belongs into the manifest, or into -c"
+            )
     upgrade = frozenset({":all:"} if options.upgrade else {normalise(name) for name in options.upgrade_package or ()})
     asked = LockOptions(
         path=Path(os.path.abspath(root / path)),
@@ -172,7 +203,7 @@ def _lock(options: argparse.Namespace) -> int:
         settings=_settings(options, root),
         environ=os.environ,
         target=options.target,
-        output=Path(os.path.abspath(root / options.output)) if options.output else None,
+        output=Path(os.path.abspath(root / options.output)) if options.output is not None else None,
         upgrade=upgrade,
         refresh=options.refresh,
     )
@@ -190,6 +221,25 @@ def _lock(options: argparse.Namespace) -> int:
     return _shown(result, options, root)
 
 
+def _say(text: str) -> None:
+    """Write to standard output. Whoever does not want to read on does not change how the command ends."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that the flush at exit does not fail again
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        raise InputError(f"cannot be written: {error.strerror}", where=_STDOUT) from None
+
+
+def _complain(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+    except BrokenPipeError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+
+
 def _shown(result: LockResult, options: argparse.Namespace, root: Path) -> int:
     from mlpin.outcome import Conflict, GaveUp
     from mlpin.project import shown
@@ -199,15 +249,15 @@ def _shown(result: LockResult, options: argparse.Namespace, root: Path) -> int:
     if options.format == "json":
         from mlpin.report import data
 
-        sys.stdout.write(data.lock(result, files))
+        _say(data.lock(result, files))
     else:
         from mlpin.report import text
 
         failed = [target for target in result.targets if isinstance(target.outcome, Conflict | GaveUp)]
         for target in failed:
-            sys.stderr.write(text.conflict(target, result.indexes))
+            _complain(text.conflict(target, result.indexes))
         if not failed and not options.quiet:
-            sys.stdout.write(text.summary(result, files, verbose=options.verbose))
+            _say(text.summary(result, files, verbose=options.verbose))
     if any(isinstance(outcome, Conflict) for outcome in outcomes):
         return 1
     return 4 if any(isinstance(outcome, GaveUp) for outcome in outcomes) else 0
@@ -225,11 +275,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MlpinError as problem:
         return _failed(problem, given)
     except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted; no lock was changed\n")
+        _complain("\ninterrupted; no lock was changed\n")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that the flush at exit does not fail again
-        return 0
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
     except RecursionError:
@@ -240,7 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as problem:
         if os.environ.get("MLPIN_DEBUG"):
             raise
-        sys.stderr.write(
+        _complain(
             f"error: mlpin has a defect: {type(problem).__name__}: {problem}\n"
             "  hint: please report it; MLPIN_DEBUG=1 shows where it happened\n"
         )
@@ -249,25 +296,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _failed(problem: MlpinError, given: Sequence[str]) -> int:
     as_json = ("json" in given and "--format" in given) or "--format=json" in given
-    if as_json:
+    if as_json and problem.where != _STDOUT:
         from mlpin.report import data
 
-        sys.stdout.write(data.error(problem))
-    else:
-        from mlpin.report import text
+        with contextlib.suppress(InputError):
+            _say(data.error(problem))
+            return problem.exit_code
+    from mlpin.report import text
 
-        sys.stderr.write(text.error(problem))
+    _complain(text.error(problem))
     return problem.exit_code
+
+
+def _streams() -> None:
+    """A stream that was closed for us (`>&-`) is None; what goes there is not wanted."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
 def run() -> NoReturn:
     """The console script. Leaves at once: worker threads have nothing to finish."""
     # A run makes a great many small values and ends: looking for cycles among them again and again is lost time.
     gc.set_threshold(200_000, 50, 50)
+    _streams()
     code = main()
-    try:
+    with contextlib.suppress(OSError):
         sys.stdout.flush()
+    with contextlib.suppress(OSError):
         sys.stderr.flush()
-    except OSError:
-        pass
     os._exit(code)

@@ -30,12 +30,21 @@ class Resolution(NamedTuple):
     rounds: int = 0
 
 
+class Seen(NamedTuple):
+    """What an index has of a project: where, and its versions, newest first."""
+
+    name: str
+    index: str  # type: ignore[assignment]  # over tuple.index, which nobody needs here
+    versions: Sequence[str]
+
+
 class Conflict(NamedTuple):
     """A proof-backed refusal: no assignment satisfies the roots.
 
     `clash` are the edges that cannot hold together; `chains` tells, for each parent candidate in them,
     the edge by which it came in, up to the user's own lines. `rejections` are the versions of the names
-    in the clash that exist and were not offered, with reasons. `unknown` are names that no index has.
+    in the clash that exist and were not offered, with reasons. `unknown` are names that no index has, `seen` is what
+    there is of the others.
     `roots` are the user's own requirements that take part.
     """
 
@@ -44,6 +53,7 @@ class Conflict(NamedTuple):
     roots: Sequence[Requirement]
     rejections: Sequence[Rejection] = ()
     unknown: Sequence[str] = ()
+    seen: Sequence[Seen] = ()
 
 
 class GaveUp(NamedTuple):

@@ -17,12 +17,13 @@ from mlpin.lock import file as lock_file
 from mlpin.manifest.model import Context, Note
 from mlpin.outcome import Conflict, GaveUp, Outcome, Resolution
 from mlpin.project import Project, TargetPlan, load
-from mlpin.requirement import Declared, IndexSource, PathSource, normalise
-from mlpin.settings import IndexPin, Settings
+from mlpin.requirement import Declared, Origin, PathSource
+from mlpin.settings import Settings, SuppliedMetadata, format_names
 
 if TYPE_CHECKING:
     from mlpin.index.catalog import Catalog, Event
     from mlpin.lock.changes import Change
+    from mlpin.matrix.matrix import Matrix
     from mlpin.sources import Sources
 
 Progress = Callable[[str, int, int], None]
@@ -105,7 +106,7 @@ def lock(options: LockOptions, on_event: Event | None = None, progress: Progress
             aligned = {**old.versions, **aligned}
             continue
         if catalog is None:
-            catalog = _catalog(project.settings, options, on_event)
+            catalog = _catalog(project.settings, options, on_event, project.matrix)
         result, text, versions = _lock_target(
             project, plan, catalog, old, prints[plan.lock], aligned, options, progress, local
         )
@@ -121,10 +122,35 @@ def lock(options: LockOptions, on_event: Event | None = None, progress: Progress
         results,
         requests,
         time.monotonic() - started,
-        project.manifest.notes,
+        (*project.manifest.notes, *_remarks(project, results, olds, options)),
         tuple(sorted(local)),
         catalog.places.shown if catalog else (),
     )
+
+
+def _remarks(
+    project: Project,
+    results: Sequence[TargetResult],
+    olds: Mapping[Path, lock_file.OldLock | None],
+    options: LockOptions,
+) -> list[Note]:
+    """What a user may not have meant: a name that is nowhere, another tool's lock, nothing to lock."""
+    known = {name for old in olds.values() if old for name in old.names}
+    for result in results:
+        if isinstance(result.outcome, Resolution):
+            known |= {key.name for key in result.outcome.pins if key.kind == "pypi"}
+    found = [
+        Note(f"-P {name}: no such package is locked", Origin("option"))
+        for name in sorted(options.upgrade - known - {":all:"})
+    ]
+    for result in results:
+        old, path = olds[result.plan.lock], result.plan.lock
+        if result.rewritten and old and old.created_by != "mlpin":
+            said = f"a lock that {old.created_by} made was replaced; its versions were kept where they fit"
+            found.append(Note(said, Origin("lock", path.name)))
+        if result.rewritten and not result.plan.requirements:
+            found.append(Note("it asks for nothing: the lock is empty", Origin("manifest", project.manifest.path.name)))
+    return found
 
 
 def _no_fetch(url: str) -> str:
@@ -135,7 +161,21 @@ def _old(path: Path) -> lock_file.OldLock | None:
     return lock_file.read(path)
 
 
-def _catalog(settings: Settings, options: LockOptions, on_event: Event | None) -> Catalog:
+def _fallback(matrix: Matrix | None) -> Callable[[str, str], SuppliedMetadata | None] | None:
+    """What the matrix supplies for files without metadata that can be read."""
+    if matrix is None:
+        return None
+
+    def supplied(name: str, version: str) -> SuppliedMetadata | None:
+        found = matrix.supplied(name, version)
+        if found is None:
+            return None
+        return SuppliedMetadata(name, "", found.requires, found.requires_python, found.extras)
+
+    return supplied
+
+
+def _catalog(settings: Settings, options: LockOptions, on_event: Event | None, matrix: Matrix | None = None) -> Catalog:
     import sys
 
     from mlpin.index.cache import Cache, default_root
@@ -173,6 +213,7 @@ def _catalog(settings: Settings, options: LockOptions, on_event: Event | None) -
         connect,
         offline=bool(settings.offline),
         supplied=settings.metadata or (),
+        fallback=_fallback(matrix),
         on_event=on_event,
     )
 
@@ -191,8 +232,8 @@ def _lock_target(
     from mlpin.index.url import local_path
     from mlpin.lock import assemble
     from mlpin.lock.changes import changes
-    from mlpin.resolver.solve import solve
-    from mlpin.resolver.view import View
+    from mlpin.resolving import policy, resolved
+    from mlpin.verdict import verdict
 
     settings = project.settings
     sources = _sources(settings, catalog, options, old)
@@ -201,18 +242,13 @@ def _lock_target(
     if old is not None:
         kept = {name: version for name, version in old.versions.items() if not options.upgrade & {":all:", name}}
         preferred = {**preferred, **kept}
-    policy = _policy(project, plan, requirements, preferred)
-    view = View(plan.target, catalog, policy, sources)
-    roots = view.roots(requirements)
-    if project.manifest.requires_python:
-        origin = project.manifest.requires_python_origin
-        assert origin is not None
-        roots.insert(0, view.python_range(project.manifest.requires_python, origin))
     report = (lambda done, known: progress(plan.target.name, done, known)) if progress else None
-    outcome = solve(view, roots, report)
+    chosen = policy(project, plan, requirements, preferred)
+    outcome, view = resolved(project, plan, catalog, chosen, requirements, sources, report)
     if not isinstance(outcome, Resolution):
         return TargetResult(plan, outcome), None, {}
 
+    judged = verdict(project.matrix, plan.target, outcome)
     tables = assemble.tables(
         outcome,
         assemble.Inputs(
@@ -226,6 +262,8 @@ def _lock_target(
             recorded_options(settings),
             print_of_inputs,
             plan.detected,
+            judged.tables,
+            judged.rules,
         ),
         plan.lock.parent,
         assemble.Facts(catalog.sha256, view.metadata, lambda source: sources().fetched(source)),
@@ -245,6 +283,7 @@ def _lock_target(
         if pin.yanked is not None
     ]
     notes += _missing_extras(outcome, view)
+    notes += judged.notes
     if trees and len(trees) < len(pins):
         reason = "source trees have no hash: pip installs this lock with --no-require-hashes, uv as it is"
         notes.append((", ".join(trees), reason))
@@ -279,11 +318,6 @@ def _sources(
     return sources
 
 
-def _note(notes: Sequence[str]) -> str:
-    reason, remedy = (*notes, "")[:2]
-    return f"{reason} (what would help: {remedy})" if remedy else reason
-
-
 def _missing_extras(outcome: Resolution, view: Any) -> list[tuple[str, str]]:
     found = []
     for key, pin in sorted(outcome.pins.items()):
@@ -294,63 +328,9 @@ def _missing_extras(outcome: Resolution, view: Any) -> list[tuple[str, str]]:
     return found
 
 
-def _policy(project: Project, plan: TargetPlan, requirements: Sequence[Declared], preferred: Mapping[str, str]) -> Any:
-    from mlpin.resolver.policy import Policy
-
-    settings = project.settings
-    hashes: dict[str, frozenset[str]] = {}
-    pins: dict[str, tuple[IndexPin, ...]] = dict(settings.pins or {})
-    for line in (*requirements, *(settings.constraints or ())):
-        if line.hashes:
-            hashes[line.name] = hashes.get(line.name, frozenset()) | frozenset(line.hashes)
-        if isinstance(line.source, IndexSource):
-            pins[line.name] = (IndexPin(line.source.index, line.marker), *pins.get(line.name, ()))
-    overrides: dict[str, tuple[Declared, ...]] = {}
-    for line in settings.overrides or ():
-        overrides[line.name] = (*overrides.get(line.name, ()), line)
-    exclude = frozenset(normalise(name) for name in settings.exclude or ())
-    if project.manifest.project:
-        # The project itself is never in its own lock, also where a dependency asks for it.
-        exclude |= {project.manifest.project} - {line.name for line in requirements}
-    return Policy(
-        prerelease=settings.prerelease or "if-necessary-or-explicit",
-        resolution=settings.resolution or "highest",
-        only_binary=_names(settings.only_binary),
-        no_binary=_names(settings.no_binary),
-        cutoff=_cutoff(settings.exclude_newer),
-        cutoffs={name: _cutoff(text) for name, text in (settings.exclude_newer_package or {}).items()},
-        pins=pins,
-        hashes=hashes,
-        constraints=(*project.manifest.constraints, *(settings.constraints or ())),
-        overrides=overrides,
-        exclude=exclude,
-        preferred=preferred,
-        selected_extras=frozenset(plan.extras),
-        selected_groups=frozenset(plan.groups),
-    )
-
-
-def _names(said: Sequence[str] | None) -> frozenset[str]:
-    found: set[str] = set()
-    for name in said or ():
-        if name == ":none:":
-            found.clear()
-        else:
-            found.add(name if name.startswith(":") else normalise(name))
-    return frozenset(found)
-
-
-def _cutoff(text: str | None) -> str:
-    if not text:
-        return ""
-    from datetime import UTC, datetime
-
-    from mlpin.cutoff import DISABLED, cutoff
-
-    if text == DISABLED:
-        return ""
-
-    return cutoff(text, datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _note(notes: Sequence[str]) -> str:
+    reason, remedy = (*notes, "")[:2]
+    return f"{reason} (what would help: {remedy})" if remedy else reason
 
 
 def recorded_options(settings: Settings) -> dict[str, Any]:
@@ -360,8 +340,8 @@ def recorded_options(settings: Settings) -> dict[str, Any]:
         "resolution": settings.resolution,
         "index-strategy": settings.index_strategy,
         "exclude-newer": settings.exclude_newer,
-        "only-binary": sorted(_names(settings.only_binary)) or None,
-        "no-binary": sorted(_names(settings.no_binary)) or None,
+        "only-binary": sorted(format_names(settings.only_binary)) or None,
+        "no-binary": sorted(format_names(settings.no_binary)) or None,
         "exclude": sorted(settings.exclude) if settings.exclude else None,
     }
     return {key: value for key, value in said.items() if value is not None}
@@ -381,7 +361,7 @@ def fingerprint(project: Project, plan: TargetPlan) -> str:
         if isinstance(line.source, PathSource):
             trees[line.source.path] = _tree(Path(line.source.path) / line.source.subdirectory)
     inputs = {
-        "format": 1,
+        "format": 2,
         "requirements": [_declared(line, plan) for line in plan.requirements],
         "constraints": [
             _declared(line, plan) for line in (*project.manifest.constraints, *(settings.constraints or ()))
@@ -389,6 +369,9 @@ def fingerprint(project: Project, plan: TargetPlan) -> str:
         "overrides": [_declared(line, plan) for line in settings.overrides or ()],
         "requires-python": project.manifest.requires_python,
         "target": [plan.target.name, plan.target.python, plan.target.platform.name, plan.target.platform.glibc],
+        "hardware": plan.target.hardware,
+        "matrix": [project.matrix.digest, sorted(project.matrix.off), project.matrix.own_digest],
+        "families": sorted((settings.families or {}).items()),
         "selection": [plan.extras, plan.groups],
         "options": recorded_options(settings),
         "packages": {name: str(value) for name, value in sorted((settings.exclude_newer_package or {}).items())},

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlpin import host, manifest
+from mlpin import hardware, host, manifest
 from mlpin.errors import InputError, UsageError
 from mlpin.lock import file as lock_file
 from mlpin.manifest.model import Context, Manifest
+from mlpin.matrix.matrix import Matrix
 from mlpin.requirement import Declared
 from mlpin.settings import Settings, TargetSettings, merged
 from mlpin.target import Target, parse_platform, python_minor
@@ -40,6 +41,7 @@ class Project(NamedTuple):
     plans: tuple[TargetPlan, ...]
     passed_over: tuple[str, ...]
     """Other manifests in the directory, which were not read."""
+    matrix: Matrix
     all_targets: bool = True
 
 
@@ -64,8 +66,9 @@ def load(
     own = [*_beside(path, context), *read.layers]
     layers = all_layers(command_line, own, environ, directory=path.parent, context=context)
     settings = with_index_credentials(merged(layers), environ)
-    plans = _plans(read, settings, path.parent, target, output, command_line)
-    return Project(read, settings, plans, passed_over, target is None)
+    rules = hardware.matrix(settings, context.shown)
+    plans = _plans(read, settings, path.parent, target, output, command_line, rules)
+    return Project(read, settings, plans, passed_over, rules, target is None)
 
 
 def _beside(path: Path, context: Context) -> Sequence[Settings]:
@@ -88,6 +91,7 @@ def _plans(
     only: str | None,
     output: Path | None,
     command_line: Settings,
+    rules: Matrix,
 ) -> tuple[TargetPlan, ...]:
     described = dict(settings.targets or {})
     if only is not None and only not in described:
@@ -101,7 +105,7 @@ def _plans(
         pythons = _pythons(one, settings, command_line)
         for name, python in zip(_names(one.name, pythons), pythons or (None,), strict=True):
             if only is None or only in {one.name, name}:
-                plans.append(_plan(read, settings, one, name, python, folder, command_line))
+                plans.append(_plan(read, settings, one, name, python, folder, command_line, rules))
     if output is None:
         return tuple(plans)
     if len(plans) == 1 and output.suffix == ".toml":
@@ -145,6 +149,7 @@ def _plan(
     python: str | None,
     folder: Path,
     command_line: Settings,
+    rules: Matrix,
 ) -> TargetPlan:
     stem = name or (read.path.stem if read.kind == "script" else "")
     lock = folder / lock_file.name_of(_lock_name(stem))
@@ -167,7 +172,9 @@ def _plan(
             glibc = glibc or (host.glibc() if platform.startswith("linux") else None)
         detected.append("platform")
     python_minor(python)
-    target = Target(name, python, parse_platform(platform, glibc), detected=bool(detected))
+    parsed = parse_platform(platform, glibc)
+    needs = hardware.hardware(one, settings, command_line, parsed, rules)
+    target = Target(name, python, parsed, needs, detected=bool(detected))
     extras = _chosen(one.extras if one.extras is not None else settings.extras, read.extras, "extra", read)
     if settings.all_extras:
         extras = tuple(sorted(read.extras))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
             ...
 
 
-OriginKind = Literal["manifest", "option", "config", "candidate", "target", "lock"]
+OriginKind = Literal["manifest", "option", "config", "candidate", "target", "lock", "rule"]
 
 _SEPARATORS = re.compile(r"[-_.]+")
 

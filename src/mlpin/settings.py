@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from mlpin.errors import UsageError
-from mlpin.requirement import Declared
+from mlpin.requirement import Declared, normalise
 
 IndexFormat = Literal["simple", "flat"]
 
@@ -62,6 +62,10 @@ class TargetSettings(NamedTuple):
     glibc: str | None = None
     extras: tuple[str, ...] | None = None
     groups: tuple[str, ...] | None = None
+    accelerator: str | None = None
+    driver: str | None = None
+    gpus: tuple[str, ...] | None = None
+    cuda: str | None = None
 
 
 class Settings(NamedTuple):
@@ -85,7 +89,20 @@ class Settings(NamedTuple):
     python: tuple[str, ...] | None = None
     platform: str | None = None
     glibc: str | None = None
+    accelerator: str | None = None
+    """`cuda`, `rocm`, `cpu` or `metal`."""
+    driver: str | None = None
+    gpus: tuple[str, ...] | None = None
+    cuda: str | None = None
+    """A version specifier over CUDA lines."""
     targets: Mapping[str, TargetSettings] | None = None
+
+    matrix: tuple[str, ...] | None = None
+    """Absolute paths of files with rules of the project's own."""
+    rules_off: Mapping[str, str] | None = None
+    """By id, why a rule of the matrix is switched off."""
+    families: Mapping[str, str] | None = None
+    """By family of packages (`pytorch`), where its indexes per build line are; empty text: nowhere."""
 
     extras: tuple[str, ...] | None = None
     all_extras: bool | None = None
@@ -122,8 +139,10 @@ class Settings(NamedTuple):
     keyring: bool | None = None
 
 
-_JOINED = frozenset({"extra_indexes", "find_links", "constraints", "overrides", "exclude", "metadata", "trusted_hosts"})
-_JOINED_MAPS = frozenset({"pins", "targets", "exclude_newer_package"})
+_JOINED = frozenset(
+    {"extra_indexes", "find_links", "constraints", "overrides", "exclude", "metadata", "trusted_hosts", "matrix"}
+)
+_JOINED_MAPS = frozenset({"pins", "targets", "exclude_newer_package", "rules_off", "families"})
 
 
 def merged(layers: Sequence[Settings]) -> Settings:
@@ -202,3 +221,14 @@ def choice(value: str, allowed: Sequence[str], what: str) -> str:
     if value in allowed:
         return value
     raise UsageError(f"{what} cannot be `{value}`", hint=f"one of: {', '.join(allowed)}")
+
+
+def format_names(said: Sequence[str] | None) -> frozenset[str]:
+    """Normalised names, or `:all:`, that a list of formats ends up with."""
+    found: set[str] = set()
+    for name in said or ():
+        if name == ":none:":
+            found.clear()
+        else:
+            found.add(name if name.startswith(":") else normalise(name))
+    return frozenset(found)

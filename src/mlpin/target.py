@@ -55,9 +55,61 @@ class Platform(NamedTuple):
         return f"{self.system}-{self.machine.lower()}"
 
     @property
+    def kind(self) -> str:
+        """The name without a release: `linux-x86_64`, `macos-arm64`, `windows-amd64`."""
+        return f"{self.system}-{self.machine.lower()}"
+
+    @property
     def glibc(self) -> str:
         """`2.28`; empty where the system has none."""
         return f"{self.release[0]}.{self.release[1]}" if self.system == "linux" else ""
+
+
+class Hardware(NamedTuple):
+    """What a lock must run on beside the platform; empty where it was not said."""
+
+    accelerator: str = ""
+    """`cuda`, `rocm`, `cpu` or `metal`; empty: what the default index offers."""
+    driver: str = ""
+    """The oldest NVIDIA driver, like `550.54`."""
+    gpus: tuple[tuple[str, str], ...] = ()
+    """(as the user names it, compute capability `8.9` or AMD's `gfx90a`); all must be served."""
+    cuda: str = ""
+    """Which CUDA lines may be taken, as a version specifier."""
+
+    @property
+    def shown(self) -> str:
+        """A short description, empty where nothing was said."""
+        parts = [self.accelerator, f"driver {self.driver}" if self.driver else ""]
+        parts += [" and ".join(name for name, _ in self.gpus), f"CUDA {self.cuda}" if self.cuda else ""]
+        return ", ".join(part for part in parts if part)
+
+
+ACCELERATORS = ("cuda", "rocm", "cpu", "metal")
+
+
+def parse_driver(text: str) -> str:
+    """`text` if it is a driver's number like 550.54.14, or `CUDA 12.4` as nvidia-smi shows it. Raises `InputError`."""
+    if re.fullmatch(r"\d{3}(\.\d+){0,2}|CUDA \d+\.\d+", text):
+        return text
+    raise InputError(
+        f"`{text}` is not a version of NVIDIA's driver",
+        hint="written like 550.54.14, or `CUDA 12.4` as nvidia-smi shows it",
+    )
+
+
+def parse_cuda(text: str) -> str:
+    """A range of CUDA versions as a specifier: `12.4` is that one, `12` and `12.*` any 12. Raises `InputError`."""
+    if re.fullmatch(r"\d+(\.\d+)?(\.\*)?", text):
+        return f"=={text}" if "." in text else f"=={text}.*"
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        return str(SpecifierSet(text))
+    except InvalidSpecifier:
+        raise InputError(
+            f"`{text}` is not a range of CUDA versions", hint='written like "12.4", "12.*" or ">=12.1,<12.7"'
+        ) from None
 
 
 def parse_platform(text: str, glibc: str | None = None) -> Platform:
@@ -112,15 +164,25 @@ def python_minor(text: str) -> tuple[int, int]:
 class Target:
     """One environment to lock for. `python` is `3.11` (any patch release) or `3.11.4` (that one)."""
 
-    def __init__(self, name: str, python: str, platform: Platform, *, detected: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        python: str,
+        platform: Platform,
+        hardware: Hardware = Hardware(),  # noqa: B008 - a frozen value
+        *,
+        detected: bool = False,
+    ) -> None:
         self.name = name
         self.python = python
         self.platform = platform
+        self.hardware = hardware
         self.detected = detected
 
     def __str__(self) -> str:
         glibc = f", glibc {self.platform.glibc}" if self.platform.glibc else ""
-        return f"Python {self.python}, {self.platform.name}{glibc}"
+        hardware = f", {self.hardware.shown}" if self.hardware.shown else ""
+        return f"Python {self.python}, {self.platform.name}{glibc}{hardware}"
 
     @cached_property
     def minor(self) -> tuple[int, int]:

@@ -151,7 +151,7 @@ def test_named_indexes_and_pins(tmp_path: Path) -> None:
         """
         extra-index-urls = ["https://extra.example/simple"]
         [indexes]
-        pytorch = "https://torch.example/whl/cu128"
+        pytorch = { url = "https://torch.example/whl/cu128" }
         ours = { url = "https://ours.example/simple", explicit = false }
         local = { url = "wheels", format = "flat" }
         main = { url = "https://main.example/simple", default = true }
@@ -294,7 +294,14 @@ def test_targets(tmp_path: Path) -> None:
             "`tool.mlpin.trusted-hosts` holds `https://****@index.example`, which is not a host or host:port",
             None,
         ),
-        ("matrix = ['ours.toml']", "`tool.mlpin.matrix` is not supported yet", None),
+        (
+            "[rules.torch-x]\noff = true",
+            "`tool.mlpin.rules.torch-x.reason` is missing: a rule is switched off for a reason, which the lock records",
+            None,
+        ),
+        ("driver = 'new'", "`tool.mlpin.driver`: `new` is not a version of NVIDIA's driver", None),
+        ("cuda = 'twelve'", "`tool.mlpin.cuda`: `twelve` is not a range of CUDA versions", None),
+        ("gpus = ['A100', ' ']", "`tool.mlpin.gpus` holds an empty name", None),
         ("prefer = 'pypi'", "`tool.mlpin.prefer` is not supported yet", None),
         (
             "[indexes]\nours = { url = 'https://ours.example', formt = 'flat' }",
@@ -340,9 +347,9 @@ def test_targets(tmp_path: Path) -> None:
             "call it `train`",
         ),
         (
-            "[targets.train]\naccelerator = 'cuda'",
-            "`tool.mlpin.targets.train.accelerator` cannot be used: hardware targets are not supported yet",
-            None,
+            "[targets.train]\naccelerator = 'tpu'",
+            "`tool.mlpin.targets.train.accelerator` cannot be `tpu`",
+            "one of: cuda, rocm, cpu, metal",
         ),
         (
             "[targets.train]\nplatform = 'linux'\npython = '2.7'",
@@ -358,10 +365,37 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str, hint: s
         assert way_out == hint
 
 
-def test_every_hardware_key_is_named(tmp_path: Path) -> None:
-    for key in ("accelerator", "driver", "gpus", "cuda", "channels", "virtual-packages"):
+def test_what_belongs_to_conda_is_named(tmp_path: Path) -> None:
+    for key in ("channels", "virtual-packages"):
         message, _ = wrong(f"[targets.a]\n{key} = 1", tmp_path)
-        assert message == f"`tool.mlpin.targets.a.{key}` cannot be used: hardware targets are not supported yet"
+        assert message == f"`tool.mlpin.targets.a.{key}` cannot be used: conda channels are not supported yet"
+
+
+def test_hardware_rules_and_families(tmp_path: Path) -> None:
+    found = own(
+        """
+        driver = "550.54.14"
+        gpus = ["RTX 4090", "sm_90"]
+        cuda = "12"
+        matrix = "ours.toml"
+        [indexes]
+        pytorch = "https://mirror.example/whl"
+        [rules.a-b]
+        off = true
+        reason = "we build it ourselves"
+        [targets.train]
+        accelerator = "cuda"
+        cuda = ">=12.1,<12.7"
+        """,
+        tmp_path,
+    )
+    assert (found.driver, found.gpus, found.cuda) == ("550.54.14", ("RTX 4090", "sm_90"), "==12.*")
+    assert found.matrix == (str(tmp_path / "ours.toml"),)
+    assert found.families == {"pytorch": "https://mirror.example/whl"}
+    assert found.rules_off == {"a-b": "we build it ourselves"}
+    assert found.targets is not None
+    assert found.targets["train"].accelerator == "cuda"
+    assert found.targets["train"].cuda == "<12.7,>=12.1"
 
 
 def test_an_error_in_a_constraints_file_names_that_file(tmp_path: Path) -> None:

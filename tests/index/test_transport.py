@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mlpin.errors import IndexUnavailable
+from mlpin.errors import IndexUnavailable, InputError
 from mlpin.index.transport import Connection, Transport
 from tests.index.server import IndexServer, basic
 from tests.wheels import wheel
@@ -107,15 +107,17 @@ def test_what_will_not_pass_is_asked_once(serve: Serve, connect: Connect, status
     [
         ("0", (0, 0)),
         ("7", (7, 7)),
-        (format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True), (1, 40)),
-        (format_datetime(datetime.now(UTC) - timedelta(days=1), usegmt=True), (0, 0)),
+        (timedelta(seconds=40), (1, 40)),
+        (timedelta(days=-1), (0, 0)),
         ("soon", (0, 5)),
         ("\N{SUPERSCRIPT TWO}", (0, 5)),
     ],
 )
 def test_retry_after_is_honoured(
-    serve: Serve, connect: Connect, naps: Naps, after: str, wait: tuple[float, float]
+    serve: Serve, connect: Connect, naps: Naps, after: str | timedelta, wait: tuple[float, float]
 ) -> None:
+    if isinstance(after, timedelta):
+        after = format_datetime(datetime.now(UTC) + after, usegmt=True)
     index = serve(wheel("a", "1.0"))
     index.fault("/simple/a/", 429, times=1, headers={"Retry-After": after.encode().decode("latin-1")})
     assert connect().get(f"{index.url}/a/").status == 200
@@ -330,5 +332,9 @@ def test_a_password_in_a_proxy_is_not_shown(connect: Connect) -> None:
 def test_certificates_that_cannot_be_read(connect: Connect, tmp_path: Path) -> None:
     (tmp_path / "cert.pem").write_text("nothing")
     for cert in ("absent.pem", "cert.pem"):
-        with pytest.raises(IndexUnavailable, match="certificates cannot be read"):
+        with pytest.raises(InputError, match="the certificates cannot be read") as caught:
             connect(cert=str(tmp_path / cert)).get("https://127.0.0.1:9/")
+        assert caught.value.where == str(tmp_path / cert)
+        with pytest.raises(InputError, match="the client certificate cannot be read") as caught:
+            connect(client_cert=str(tmp_path / cert)).get("https://127.0.0.1:9/")
+        assert caught.value.where == str(tmp_path / cert)

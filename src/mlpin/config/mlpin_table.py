@@ -23,6 +23,11 @@ KEYS = {
     "python": "python",
     "platform": "platform",
     "glibc": "glibc",
+    "accelerator": "accelerator",
+    "driver": "driver",
+    "gpus": "gpus",
+    "cuda": "cuda",
+    "matrix": "matrix",
     "extras": "extras",
     "all_extras": "all-extras",
     "groups": "groups",
@@ -53,10 +58,13 @@ KEYS = {
 }
 """The key of each field of `Settings` that is one value or one list."""
 
-_TABLES = ("exclude-newer-package", "indexes", "packages", "metadata", "targets")
-_LATER = ("matrix", "rules", "prefer", "conda")
-_TARGET_KEYS = {key: KEYS[key] for key in ("python", "platform", "glibc", "extras", "groups")}
-_HARDWARE = ("accelerator", "driver", "gpus", "cuda", "channels", "virtual-packages")
+_TABLES = ("exclude-newer-package", "indexes", "packages", "metadata", "targets", "rules")
+_LATER = ("prefer", "conda")
+_ON_TARGETS = ("python", "platform", "glibc", "extras", "groups", "accelerator", "driver", "gpus", "cuda")
+_TARGET_KEYS = {key: KEYS[key] for key in _ON_TARGETS}
+_CONDA = ("channels", "virtual-packages")
+FAMILIES = ("pytorch",)
+"""Names under `indexes` that say where a family of the matrix has its indexes per build line."""
 _TARGET_NAME = re.compile(r"[a-z0-9_-]+")
 _VARIABLES = {field: "MLPIN_" + key.upper().replace("-", "_") for field, key in KEYS.items()} | {
     "extra_indexes": "MLPIN_EXTRA_INDEX_URL",
@@ -85,6 +93,12 @@ def mlpin_table(fields: Fields, *, base: Path, context: Context, lines: Lines = 
             parse_platform(found.platform, found.glibc)
     if "exclude-newer-package" in fields:
         extra["exclude_newer_package"] = cutoffs(table.table("exclude-newer-package"))
+    if "rules" in fields:
+        extra["rules_off"] = _rules(table.table("rules"))
+    named = table.table("indexes")
+    families = {name: _family(named, name) for name in FAMILIES if isinstance(named.fields.data.get(name), str)}
+    if families:
+        extra["families"] = families
     indexes = _indexes(table.table("indexes"), found)
     if "indexes" in fields:
         default = next((index for index in indexes if index.default), None)
@@ -111,6 +125,9 @@ def mlpin_environ(environ: Mapping[str, str], *, base: Path, context: Context | 
     """
     source = Texts(environ, base, for_environ(base, environ, context))
     found = options.read(source, _VARIABLES, "environment")
+    if (url := source.text("MLPIN_PYTORCH_INDEX_URL")) is not None:
+        place = "" if url == "none" else options.address(url, source, "MLPIN_PYTORCH_INDEX_URL")
+        found = found._replace(families={"pytorch": place})
     if source.flag("MLPIN_PRE") and found.prerelease is None:
         found = found._replace(prerelease="allow")
     return found
@@ -160,6 +177,8 @@ def cutoffs(table: Table) -> dict[str, str]:
 def _indexes(table: Table, found: Settings) -> tuple[IndexSetting, ...]:
     indexes: list[IndexSetting] = []
     for name in table.fields:
+        if name in FAMILIES and isinstance(table.fields.data[name], str):
+            continue
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise table.error(name, "cannot be the name of an index", hint="letters, digits, `-`, `_` and `.`")
         if isinstance(table.fields.data[name], str):
@@ -188,6 +207,26 @@ def _indexes(table: Table, found: Settings) -> tuple[IndexSetting, ...]:
             other = f"the index `{others[0]}`" if others else "`index-url`"
             raise inner.error("default", f"contradicts {other}, which is the default index too")
     return tuple(indexes)
+
+
+def _family(table: Table, name: str) -> str:
+    """Where a family has its indexes: a URL, or `none`, which is the empty text here."""
+    text = table.text(name) or ""
+    return "" if text == "none" else options.address(text, table, name)
+
+
+def _rules(table: Table) -> dict[str, str]:
+    """By id of a rule, the reason for which it is switched off."""
+    found = {}
+    for name in table.fields:
+        inner = table.table(name)
+        inner.fields.known("off", "reason")
+        if inner.flag("off"):
+            reason = (inner.text("reason") or "").strip()
+            if not reason:
+                raise inner.error("reason", "is missing: a rule is switched off for a reason, which the lock records")
+            found[name] = reason
+    return found
 
 
 def _format(table: Table) -> IndexFormat:
@@ -284,15 +323,15 @@ def _targets(table: Table) -> dict[str, TargetSettings]:
             near = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")
             raise table.error(name, f"cannot be a target: {why}", hint=f"call it `{near}`" if near else None)
         inner = table.table(name)
-        for key in _HARDWARE:
+        for key in _CONDA:
             if key in inner.fields:
-                raise inner.error(key, "cannot be used: hardware targets are not supported yet")
+                raise inner.error(key, "cannot be used: conda channels are not supported yet")
         inner.fields.known(*_TARGET_KEYS.values())
         values = options.read(inner, _TARGET_KEYS, "")
         if values.platform is not None and values.glibc is not None:
             with located(inner, "glibc"):
                 parse_platform(values.platform, values.glibc)
-        found[name] = TargetSettings(name, values.python, values.platform, values.glibc, values.extras, values.groups)
+        found[name] = TargetSettings(name, **{field: getattr(values, field) for field in _ON_TARGETS})
     return found
 
 

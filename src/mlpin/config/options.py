@@ -16,7 +16,7 @@ from mlpin.config.source import Source, located
 from mlpin.index.url import redacted
 from mlpin.requirement import normalise
 from mlpin.settings import IndexFormat, IndexSetting, Settings, merged
-from mlpin.target import parse_glibc, parse_platform, python_minor
+from mlpin.target import ACCELERATORS, parse_cuda, parse_driver, parse_glibc, parse_platform, python_minor
 
 if TYPE_CHECKING:
     from mlpin.requirement import Declared
@@ -172,6 +172,41 @@ def glibc(source: Source, key: str) -> str | None:
     return text
 
 
+def _driver(source: Source, key: str) -> str | None:
+    text = source.text(key)
+    if text is not None:
+        with located(source, key):
+            parse_driver(text)
+    return text
+
+
+def _gpus(source: Source, key: str) -> tuple[str, ...] | None:
+    """Names of GPUs, divided by commas where there is no list: they have blanks in them."""
+    from mlpin.config.source import Table
+
+    if isinstance(source, Table):
+        words = source.words(key, or_one=True)
+    else:
+        text = source.text(key)
+        words = tuple(part.strip() for part in text.split(",")) if text else None
+    if words is not None and not all(word.strip() for word in words):
+        raise source.error(key, "holds an empty name")
+    return words
+
+
+def _cuda(source: Source, key: str) -> str | None:
+    text = source.text(key)
+    if text is None:
+        return None
+    with located(source, key):
+        return parse_cuda(text)
+
+
+def _paths(source: Source, key: str) -> tuple[str, ...] | None:
+    words = source.words(key, or_one=True)
+    return None if words is None else tuple(str(path(word, source)) for word in words)
+
+
 def names(source: Source, key: str) -> tuple[str, ...] | None:
     """Normalised names of packages, extras or groups."""
     words = source.words(key)
@@ -235,6 +270,11 @@ _READERS: dict[str, Reader] = {
     "python": pythons,
     "platform": platform,
     "glibc": glibc,
+    "accelerator": _choice(*ACCELERATORS),
+    "driver": _driver,
+    "gpus": _gpus,
+    "cuda": _cuda,
+    "matrix": _paths,
     "extras": names,
     "all_extras": _flag,
     "groups": names,

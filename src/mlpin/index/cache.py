@@ -18,6 +18,9 @@ from mlpin.candidate import Metadata
 from mlpin.index import metadata as metadata_form
 from mlpin.index.page import Page
 
+_ABANDONED = 3600
+"""Seconds after which a file that was not finished belongs to nobody."""
+
 DEFAULT_MAX_AGE = 600
 """Seconds that a page is taken as fresh where the index says nothing: what the public one says."""
 
@@ -42,6 +45,7 @@ class Cache:
         self._root = str(root) if root else ""
         self._refresh = refresh
         self._started = time.time()
+        self._swept: set[str] = set()
 
     @property
     def enabled(self) -> bool:
@@ -142,9 +146,20 @@ class Cache:
             with file:
                 file.write(data)
             os.replace(temporary, path)
+            self._sweep(os.path.dirname(path))
         except OSError:
             with suppress(OSError):
                 os.unlink(temporary)
+
+    def _sweep(self, folder: str) -> None:
+        """Take away what runs that were cut off left in a folder; once a process, and only by one that writes."""
+        if folder in self._swept:
+            return
+        self._swept.add(folder)
+        with suppress(OSError):
+            for entry in os.scandir(folder):
+                if entry.name.endswith(".tmp") and time.time() - entry.stat().st_mtime > _ABANDONED:
+                    os.unlink(entry.path)
 
 
 def default_root(environ: dict[str, str] | os._Environ[str], system: str) -> Path:

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from mlpin.candidate import Artifact, Listing, Metadata
+from mlpin.candidate import Artifact, Listing, Metadata, joined
 from mlpin.errors import BadDistribution, IndexUnavailable
 from mlpin.index.cache import DEFAULT_MAX_AGE, Cache
+from mlpin.index.names import version as parsed
 from mlpin.index.page import Page
 from mlpin.index.places import Place, Places, named_place, shown
 from mlpin.index.url import redacted
@@ -25,6 +26,9 @@ from mlpin.settings import SuppliedMetadata
 T = TypeVar("T")
 Event = Callable[[str, str], None]
 """Told of (`page` | `metadata` | `download`, what) when something is asked of an index."""
+
+Fallback = Callable[[str, str], SuppliedMetadata | None]
+"""Metadata for a name and a version, for files that have none of their own that can be read."""
 
 WORKERS = 16
 
@@ -51,6 +55,7 @@ class Catalog:
         *,
         offline: bool = False,
         supplied: tuple[SuppliedMetadata, ...] = (),
+        fallback: Fallback | None = None,
         on_event: Event | None = None,
     ) -> None:
         self.places = places
@@ -58,12 +63,13 @@ class Catalog:
         self.offline = offline
         self._connect = connect
         self._supplied = supplied
+        self._fallback = fallback or (lambda *_: None)
         self._on_event = on_event
         self._slots: dict[object, _Slot] = {}
         self._lock = threading.Lock()
         self._transport: Any = None
         self._transport_lock = threading.Lock()
-        self._guesses: deque[Callable[[], None]] = deque()
+        self._guesses: deque[Callable[[], object]] = deque()
         self._wanted = threading.Semaphore(0)
         self._workers = 0
         self._idle = 0
@@ -83,6 +89,11 @@ class Catalog:
         Raises `IndexUnavailable` where an index that must be asked cannot answer.
         """
         return self._once(("listing", name, pinned), lambda: self._listing(name, pinned))
+
+    def listing_at(self, name: str, url: str) -> Listing:
+        """What the one index at `url` says of the project. Raises `IndexUnavailable`."""
+        place = Place(url)
+        return self._once(("listing at", name, url), lambda: self._page(name, place).listing(place.url))
 
     def metadata(self, name: str, version: str, artifact: Artifact) -> Metadata:
         """The metadata of the file `artifact` of `name` at `version`.
@@ -107,7 +118,7 @@ class Catalog:
 
     # -- guesses
 
-    def foresee(self, guess: Callable[[], None]) -> None:
+    def foresee(self, guess: Callable[[], object]) -> None:
         """Run `guess` beside the search once there is a reason to; never blocks. Its errors are dropped."""
         self._guesses.append(guess)
         if self.online:
@@ -195,9 +206,9 @@ class Catalog:
                 found.append(page.listing(place.url))
                 if self.places.strategy == "first-index":
                     break
-        from_index = _joined(name, found, by_version=self.places.strategy == "unsafe-best-match")
+        from_index = joined(name, found, parsed if self.places.strategy == "unsafe-best-match" else None)
         links = [listing for place in self.places.flat if (listing := self._flat_listing(name, place)).found]
-        return _joined(name, [from_index, *links], by_version=True) if links else from_index
+        return joined(name, [from_index, *links], parsed) if links else from_index
 
     def _flat_listing(self, name: str, place: Place) -> Listing:
         from mlpin.index import flat
@@ -269,8 +280,15 @@ class Catalog:
             raise BadDistribution(f"its metadata is that of {known.name} {known.version}", where=artifact.filename)
         from mlpin.index import files
 
+        fallback = None if artifact.is_wheel and "+" not in version else self._fallback(name, version)
+        if fallback is not None and artifact.is_wheel:
+            return _supplied_metadata(fallback, version, artifact)
         try:
             found = files.metadata(self, name, version, artifact)
+        except BadDistribution:
+            if fallback is None:
+                raise
+            return _supplied_metadata(fallback, version, artifact)
         except IndexUnavailable as error:
             if self.offline:
                 raise IndexUnavailable(error.message, where=artifact.filename, hint=error.hint) from None
@@ -293,31 +311,6 @@ def _max_age(headers: Any) -> int:
         if name == "max-age" and value.isdigit():
             return int(value)
     return DEFAULT_MAX_AGE
-
-
-def _joined(name: str, listings: list[Listing], *, by_version: bool) -> Listing:
-    """Several listings of one project as one: the first that has a version provides it."""
-    found = [listing for listing in listings if listing.found]
-    if not found:
-        return Listing(name, "", {})
-    if len(found) == 1:
-        return found[0]
-    versions: dict[str, tuple[Artifact, ...]] = {}
-    indexes: dict[str, str] = {}
-    for listing in found:
-        for version in listing.versions:
-            if version not in versions:
-                versions[version] = listing.versions[version]
-                indexes[version] = listing.index_of(version)
-            else:
-                names = {file.filename for file in versions[version]}
-                versions[version] += tuple(file for file in listing.versions[version] if file.filename not in names)
-    if by_version:
-        from mlpin.index.names import version as parsed
-
-        versions = {key: versions[key] for key in sorted(versions, key=parsed, reverse=True)}
-    unreadable = tuple(entry for listing in found for entry in listing.unreadable)
-    return Listing(name, found[0].index, versions, unreadable, indexes)
 
 
 def _supplied_metadata(supplied: SuppliedMetadata, version: str, artifact: Artifact) -> Metadata:

@@ -26,6 +26,7 @@ ACCEPT = f"{JSON_TYPE}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0
 _QUICK_ANCHOR = re.compile(r"""<a(\s[^>]*[^=\s>]")>([^<]*)""", re.IGNORECASE)
 _ANCHOR_START = re.compile(r"<a\s", re.IGNORECASE)
 _FILES = re.compile(r'"files"\s*:\s*\[')
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _FILENAME = re.compile(r'"filename"\s*:\s*"([^"\\]*)"')
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ANCHOR = re.compile(
@@ -35,6 +36,7 @@ _HREF = re.compile(r"""\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s<>"']+))""", re.
 _BASE = re.compile(r"""<base\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""", re.IGNORECASE)
 _API = re.compile(r"""<meta\s[^>]*?pypi:repository-version[^>]*>""", re.IGNORECASE)
 _MAJOR = re.compile(r"""\bcontent\s*=\s*["']?(\d+)""", re.IGNORECASE)
+_ARCHIVES = (".whl", ".gz", ".zip", ".bz2", ".xz", ".tgz", ".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg", ".asc")
 _FORM = re.compile(r"""<form\b|type\s*=\s*["']?password""", re.IGNORECASE)
 _PASSWORD = re.compile(r"""<input\b[^>]*type\s*=\s*["']?password""", re.IGNORECASE)
 
@@ -92,15 +94,23 @@ def _split_files(text: str) -> tuple[int, list[tuple[str, str]]] | None:
         around = json.loads(f"{text[: start.end()]}]{after}")
     except ValueError:
         return None  # what closed was not the list of files
-    names = _FILENAME.findall(inside)
-    pieces = inside.split("},{" if "},{" in inside else "}, {")
-    if around["files"] or not len(pieces) == len(names) == inside.count('"filename"') or not inside.startswith("{"):
+    pieces = inside[1:].split("},{" if "},{" in inside else "}, {")
+    if around["files"] or len(pieces) != inside.count('"filename"') or not inside.startswith("{"):
         return None
-    if not all('"filename"' in piece for piece in pieces):
-        return None
-    pieces[0] = pieces[0][1:]
+    found = [_FILENAME.search(piece) for piece in pieces if _is_object(piece)]
+    names = [match[1] for match in found if match]
+    if len(names) != len(pieces):
+        return None  # a text or an object inside has what divides objects
     major = int(str(around["meta"]["api-version"]).partition(".")[0])
     return major, [(name, f"{{{piece}}}") for name, piece in zip(names, pieces, strict=True)]
+
+
+def _is_object(piece: str) -> bool:
+    """Whether a piece is the whole inside of one object: no text and no brace is left open."""
+    if "\\" in piece or piece.count("{") != piece.count('":{') + piece.count('": {'):
+        piece = _STRING.sub('""', piece)
+    braces = piece.count("{")
+    return piece.count('"') % 2 == 0 and braces == piece.count("}") and "},{" not in piece and "}, {" not in piece
 
 
 def _all_files(text: str) -> tuple[int, list[tuple[str, str]]]:
@@ -170,6 +180,12 @@ def parse_html(project: str, body: bytes, url: str, *, flat: bool = False) -> Pa
             else "the index answered with something that is no HTML page",
             where=redacted(url),
             hint="give credentials for it (in the URL, netrc or keyring)" if login else None,
+        )
+    if not flat and anchors and not grouped and not any(name.lower().endswith(_ARCHIVES) for name, _ in unreadable):
+        raise IndexUnavailable(
+            "the index answered with a page that has links, but no files",
+            where=redacted(url),
+            hint="is it a login page, or not the URL of a simple index (it mostly ends in /simple)?",
         )
     end = text[-200:].lower()
     if "</html" not in end and "</body" not in end and "<html" in text[:2000].lower() and not flat:

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from mlpin import __version__
-from mlpin.errors import IndexUnavailable
+from mlpin.errors import IndexUnavailable, InputError
 from mlpin.index.credentials import Login, Logins, proxy_for
 from mlpin.index.url import redacted, split_credentials
 
@@ -231,21 +231,16 @@ class Transport:
 
         connection = self._connection
         context = None
-        try:
-            if scheme == "https" or (proxy and proxy.startswith("https:")):
-                # Reading the certificates costs 30 ms: not where no TLS is spoken.
+        if scheme == "https" or (proxy and proxy.startswith("https:")):
+            # Reading the certificates costs 30 ms: not where no TLS is spoken.
+            with _readable(connection.cert, "the certificates", "check `cert`, SSL_CERT_FILE and pip's `cert`"):
                 context = _context(connection.cert)
-                if trusted:
-                    context.check_hostname = False
-                    context.verify_mode = ssl.CERT_NONE
-                if connection.client_cert:
+            if trusted:
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            if connection.client_cert:
+                with _readable(connection.client_cert, "the client certificate", "check `client-cert`"):
                     context.load_cert_chain(connection.client_cert)
-        except (OSError, ssl.SSLError) as error:
-            raise IndexUnavailable(
-                f"the certificates cannot be read: {error}",
-                where=connection.cert,
-                hint="check `cert`, SSL_CERT_FILE and pip's `cert`",
-            ) from None
         options = {
             "maxsize": CONNECTIONS + 2,
             "timeout": urllib3.Timeout(connect=connection.timeout, read=connection.timeout),
@@ -274,6 +269,16 @@ def _check(url: str) -> None:
         fine = False
     if not fine:
         raise IndexUnavailable("this is no URL that can be asked", where=redacted(url))
+
+
+@contextmanager
+def _readable(file: str | None, what: str, hint: str) -> Iterator[None]:
+    """Turns what goes wrong with a certificate's file into an `InputError` that names it."""
+    try:
+        yield
+    except (OSError, ssl.SSLError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{what} cannot be read: {reason}", where=file, hint=hint) from None
 
 
 def _joined(url: str, location: str) -> str:

@@ -69,7 +69,7 @@ class _Remote(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         if base + offset < 0:
-            raise OSError("seek before the start of the file")
+            raise OSError("it is too short for an archive")
         self._at = base + offset
         return self._at
 

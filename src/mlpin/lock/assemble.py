@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mlpin.candidate import Artifact, Candidate, Key, Metadata
@@ -39,6 +40,10 @@ class Inputs(NamedTuple):
     fingerprint: str
     detected: Sequence[str]
     """Which facts of the target were detected, not configured."""
+    matrix: Mapping[str, Any] = MappingProxyType({})
+    """What the matrix says of the lock as a whole: `matrix` and `floor`."""
+    rules: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    """By package: the rules that held for it, its build line."""
 
 
 class Facts(NamedTuple):
@@ -61,7 +66,11 @@ def tables(resolution: Resolution, inputs: Inputs, folder: Path, facts: Facts) -
     names = sorted(key.name for key in resolution.pins if key.kind == "pypi" and not key.extra)
     for name in names:
         candidate = resolution.pins[Key("pypi", name)]
-        packages.append(_package(candidate, sorted(extras.get(name, [])), asked.get(name, {}), folder, facts))
+        packages.append(
+            _package(
+                candidate, sorted(extras.get(name, [])), asked.get(name, {}), folder, facts, inputs.rules.get(name, {})
+            )
+        )
     target = inputs.target
     own: dict[str, Any] = {
         "format": FORMAT,
@@ -79,11 +88,27 @@ def tables(resolution: Resolution, inputs: Inputs, folder: Path, facts: Facts) -
     described: dict[str, Any] = {"python": target.python, "platform": target.platform.name}
     if target.platform.glibc:
         described["glibc"] = target.platform.glibc
+    hardware = target.hardware
+    described |= {
+        key: value
+        for key, value in {
+            "accelerator": hardware.accelerator,
+            "driver": hardware.driver,
+            "gpus": [name for name, _ in hardware.gpus],
+            "cuda": hardware.cuda,
+        }.items()
+        if value
+    }
     if inputs.detected:
         described["detected"] = list(inputs.detected)
     own["target"] = described
-    if floor := _glibc_floor(packages):
-        own["floor"] = {"glibc": f"2.{floor}"}
+    floor: dict[str, Any] = dict(inputs.matrix.get("floor", {}))
+    if glibc := _glibc_floor(packages):
+        floor = {"glibc": f"2.{glibc}"} | floor
+    if floor:
+        own["floor"] = floor
+    if inputs.matrix.get("matrix"):
+        own["matrix"] = inputs.matrix["matrix"]
     if inputs.options:
         own["options"] = dict(inputs.options)
     lock: dict[str, Any] = {"lock-version": "1.0", "environments": [target.environment]}
@@ -116,7 +141,12 @@ def _asked(resolution: Resolution) -> dict[str, dict[str, list[str]]]:
 
 
 def _package(
-    candidate: Candidate, extras: Sequence[str], asked: Mapping[str, Sequence[str]], folder: Path, facts: Facts
+    candidate: Candidate,
+    extras: Sequence[str],
+    asked: Mapping[str, Sequence[str]],
+    folder: Path,
+    facts: Facts,
+    ruled: Mapping[str, Any],
 ) -> dict[str, Any]:
     package: dict[str, Any] = {"name": candidate.name}
     source = candidate.source
@@ -139,6 +169,7 @@ def _package(
         own["extras"] = list(extras)
     if requires := sorted({text for texts in asked.values() for text in texts} - asked.keys()):
         own["requires"] = requires
+    own |= ruled
     if candidate.notes:
         own["notes"] = list(candidate.notes[:1])
     if (origin := facts.metadata(candidate).origin) in {"assumed", "supplied"}:

@@ -65,6 +65,7 @@ def read(path: Path) -> OldLock | None:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
     try:
         tables = tomllib.loads(data.decode())
+        _check(tables)
         packages = tables["packages"]
         versions = {package["name"]: package["version"] for package in packages if "version" in package}
         names = frozenset(package["name"] for package in packages)
@@ -80,11 +81,12 @@ def read(path: Path) -> OldLock | None:
         created_by = tables["created-by"]
         target = own.get("target", {})
         fingerprint, stated = str(own.get("fingerprint", "")), str(own.get("digest", ""))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+        reason = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
         raise InputError(
-            f"this is no lock that can be read ({error})",
+            f"this is no lock that can be read ({reason})",
             where=str(path),
-            hint="delete it to lock anew, or give another file with -o",
+            hint="mend it, delete it to lock anew without its pins, or give another file with -o",
         ) from None
     return OldLock(
         path,
@@ -96,6 +98,20 @@ def read(path: Path) -> OldLock | None:
         target if isinstance(target, dict) else {},
         commits,
     )
+
+
+def _check(tables: Mapping[str, Any]) -> None:
+    """Raise `ValueError` where what is used of a lock is not what PEP 751 has there."""
+    stated = tables["lock-version"]
+    if not isinstance(stated, str) or stated.partition(".")[0] != "1":
+        raise ValueError(f"lock-version is {stated!r}, and mlpin knows 1.0")
+    packages = tables["packages"]
+    if not isinstance(packages, list) or not all(isinstance(package, dict) for package in packages):
+        raise ValueError("`packages` is no list of tables")
+    for package in packages:
+        for key in ("name", "version"):
+            if not isinstance(package.get(key, ""), str):
+                raise ValueError(f"the {key} of a package is no text")  # noqa: TRY004 - one kind for all that is wrong
 
 
 def _repository(vcs: Mapping[str, Any], folder: Path) -> str:

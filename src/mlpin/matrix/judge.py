@@ -7,7 +7,7 @@ neither compatible nor broken.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import Version
 
@@ -15,6 +15,9 @@ from mlpin.matrix.labels import Built, built, is_vendor_build
 from mlpin.matrix.matrix import Matrix
 from mlpin.matrix.ranges import same_release, version, within
 from mlpin.matrix.rule import LABEL, SAME, Rule, any_of, serves
+
+if TYPE_CHECKING:
+    from mlpin.target import Target
 
 
 class Facts(NamedTuple):
@@ -31,6 +34,19 @@ class Facts(NamedTuple):
     cuda: str = ""
     """The CUDA toolkit of the machine itself."""
     cudnn: str = ""
+
+    @classmethod
+    def of(cls, target: Target) -> Facts:
+        """What a target says of its machine. The CUDA toolkit of a machine is not part of a target."""
+        hardware = target.hardware
+        return cls(
+            target.platform.kind,
+            target.python,
+            target.platform.glibc,
+            hardware.accelerator,
+            hardware.driver,
+            hardware.gpus,
+        )
 
     @property
     def uses_cuda(self) -> bool:
@@ -143,6 +159,25 @@ def _against(
     return made
 
 
+def holding(matrix: Matrix, package: Package, packages: Iterable[Package], facts: Facts) -> list[str]:
+    """Ids of the rules, untested ones aside, that speak of this package here and hold."""
+    stack: dict[str, list[Package]] = {}
+    for one in packages:
+        stack.setdefault(one.name, []).append(one)
+    found = []
+    for rule in matrix.rules(package.name):
+        if rule.severity == "untested" or (rule.other and not rule.of_target and rule.other not in stack):
+            continue
+        if rule.of_target and not (
+            facts.gpus if rule.verb == "kernels" or rule.other == "gpu" else getattr(facts, rule.other)
+        ):
+            continue
+        wanted = rows(rule, matrix, package, facts)
+        if wanted and not any(_against(matrix, rule, one, package, stack, facts) for one in wanted):
+            found.append(rule.id)
+    return sorted(set(found))
+
+
 def mismatch(matrix: Matrix, mine: Built, torch: Package, platform: str) -> str:
     """What a build label asks of torch that this one is not; empty where it fits, or nothing is known."""
     known = version(torch.version)
@@ -159,6 +194,14 @@ def mismatch(matrix: Matrix, mine: Built, torch: Package, platform: str) -> str:
     if mine.cxx11 is not None and abi is not None and mine.cxx11 != abi:
         return f"a build of torch with the {'new' if mine.cxx11 else 'old'} C++ ABI"
     return ""
+
+
+def asked_of_label(mine: Built) -> str:
+    """What a build label asks of torch, in words."""
+    parts = [f"torch {mine.torch}" if mine.torch else "", f"CUDA {mine.cuda}" if mine.cuda else ""]
+    if mine.cxx11 is not None:
+        parts.append(f"the {'new' if mine.cxx11 else 'old'} C++ ABI")
+    return ", ".join(part for part in parts if part)
 
 
 def capability(text: str) -> tuple[int, int] | None:

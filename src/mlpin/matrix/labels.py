@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_LINE = re.compile(r"(?:^|[.+]|pt\d+)(cu(?:da)?\d+|cpu|rocm\d[\d.]*\d|xpu)")
+_LINE = re.compile(r"(?:^|[.+]|(?:pt|torch)\d+)(cu(?:da)?\d+|cpu|rocm\d[\d.]*\d|xpu)")
 _CUDA = re.compile(r"cu(?:da)?(\d+)")
-_TORCH = re.compile(r"(?:torch|pt)(\d+)(?:\.(\d+))?")
+_TORCH = re.compile(r"(torch|pt)(\d+)(?:\.(\d+))?")
+_CONTAINER = 20
+"""A major version that no torch has: `torch25.09` is the release of a vendor's container."""
 _ABI = re.compile(r"cxx11abi(true|false)")
 
 
@@ -42,13 +44,24 @@ def built(version: str) -> Built:
     abi = _ABI.search(local)
     minor = ""
     if torch is not None:
-        # `pt24` is 2.4, `torch2.4` is written out.
-        minor = f"{torch[1]}.{torch[2]}" if torch[2] else f"{torch[1][0]}.{torch[1][1:]}" if len(torch[1]) > 1 else ""
+        minor = _minor(torch[1], torch[2], torch[3] or "")
     label = line[1].replace("cuda", "cu") if line else ""
     return Built(label, cuda_of(label), minor, None if abi is None else abi[1] == "true")
 
 
+def _minor(prefix: str, digits: str, after: str) -> str:
+    """`2.4` of `torch2.4`, of `pt24` and of `torch240`, where the last digit is the patch release."""
+    if after:
+        return "" if int(digits) >= _CONTAINER else f"{digits}.{after}"
+    if prefix == "torch" and len(digits) > 2:
+        digits = digits[:-1]
+    return f"{digits[0]}.{digits[1:]}" if len(digits) > 1 else ""
+
+
 def is_vendor_build(version: str) -> bool:
     """Whether the local part names no build line that is known: a container's or a private build."""
-    local = version.partition("+")[2]
-    return bool(local) and built(version) == Built()
+    local = version.partition("+")[2].lower()
+    if not local:
+        return False
+    torch = _TORCH.search(local)
+    return built(version) == Built() or bool(torch and torch[3] and int(torch[2]) >= _CONTAINER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlpin.matrix.labels import cuda_of
 from mlpin.matrix.packed import Packed, Tables
-from mlpin.matrix.ranges import within
+from mlpin.matrix.ranges import version, within
 from mlpin.matrix.rule import Rule, any_of
 from mlpin.matrix.tables import Gpu, Line, Supplied, Wheels
 
@@ -31,6 +32,7 @@ class Matrix:
             self._own.setdefault(rule.package, []).append(rule)
         self._extra = own
         self.off = dict(off or {})
+        self.own_digest = hashlib.sha256(repr(own).encode()).hexdigest() if own else ""
         self.version = packed.version
         self.digest = packed.digest
         mine = {rule.other for rule in own.rules if not rule.of_target} if own else set()
@@ -57,6 +59,15 @@ class Matrix:
             known = tuple(rule for rule in (*shipped, *own) if rule.id not in self.off)
             self._rules[package] = known
         return known
+
+    def has(self, rule: str) -> bool:
+        """Whether there is a rule of this id, in force or switched off."""
+        return rule in self._ids
+
+    @cached_property
+    def _ids(self) -> frozenset[str]:
+        own = {rule.id for rules in self._own.values() for rule in rules}
+        return frozenset(own | {rule.id for name in self._packed.packages for rule in self._packed.rules(name)})
 
     def knows(self, package: str) -> bool:
         """Whether any rule speaks of the package."""
@@ -102,21 +113,21 @@ class Matrix:
                 return f"{toolkit.shipped.partition('.')[0]}.999"
         return ""
 
-    def default_line(self, package: str, version: Version, platform: str) -> str:
+    def default_line(self, package: str, release: Version, platform: str) -> str:
         """The line of the package index's own builds of a release, empty where it is not known."""
         for entry in self.tables.defaults:
-            if entry.package == package and any_of(entry.platforms, platform) and within(entry.versions, version):
+            if entry.package == package and any_of(entry.platforms, platform) and within(entry.versions, release):
                 return entry.line
         return ""
 
-    def cxx11(self, package: str, version: Version, line: str, platform: str) -> bool | None:
+    def cxx11(self, package: str, release: Version, line: str, platform: str) -> bool | None:
         """Whether a release uses the new C++ ABI; None where it is not known."""
         for entry in self.tables.abis:
             if (
                 entry.package == package
                 and any_of(entry.platforms, platform)
                 and (not entry.lines or any_of(entry.lines, line))
-                and within(entry.versions, version)
+                and within(entry.versions, release)
             ):
                 return entry.cxx11
         return None
@@ -125,6 +136,16 @@ class Matrix:
         """Files of the package that no index lists."""
         own = [item for item in self._extra.wheels if item.package == package] if self._extra else []
         return (*self._packed.wheels(package), *own)
+
+    def supplied(self, package: str, text: str) -> Supplied | None:
+        """Metadata for a release whose own cannot be read: of a listed release file, else what stands for a range."""
+        found = version(text)
+        if found is None:
+            return None
+        for release in self.wheels(package):
+            if release.requires and version(release.version) == version(found.public):
+                return Supplied(package, "", release.requires, release.requires_python, source=release.source)
+        return next((item for item in self.metadata(package) if within(item.versions, found)), None)
 
     def metadata(self, package: str) -> tuple[Supplied, ...]:
         """Metadata that the matrix supplies for a package."""

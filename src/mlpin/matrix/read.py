@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlpin.matrix.rule import EVIDENCE, FACTS, LABEL, SAME, SEVERITIES, Rule, arch
@@ -29,8 +30,12 @@ class Mistake(NamedTuple):
     line: int
     what: str
 
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.what}" if self.line else f"{self.file}: {self.what}"
+        return f"{self.place}: {self.what}"
 
 
 class Source(NamedTuple):
@@ -111,6 +116,27 @@ class _Entry:
         if not _DATE.fullmatch(date):
             self.wrong("`date` must be a day, like 2026-11-21")
         return source, self.choice("evidence", EVIDENCE), date
+
+
+def read_files(paths: Sequence[Path], shown: Callable[[Path], str] = str) -> tuple[Source, list[Mistake]]:
+    """What several files say together, and everything that is wrong with them. A missing file is a mistake too."""
+    joined: dict[str, tuple[Any, ...]] = dict.fromkeys(Source._fields, ())
+    mistakes: list[Mistake] = []
+    owners: dict[str, str] = {}
+    for path in paths:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            mistakes.append(Mistake(shown(path), 0, f"cannot be read: {reason}"))
+            continue
+        found, wrong = read(text, shown(path))
+        mistakes += wrong
+        for rule in found.rules:
+            if owners.setdefault(rule.id, shown(path)) != shown(path):
+                mistakes.append(Mistake(shown(path), 0, f"the id `{rule.id}` is used in {owners[rule.id]} as well"))
+        joined = {name: (*values, *getattr(found, name)) for name, values in joined.items()}
+    return Source(**joined), mistakes
 
 
 def read(text: str, file: str) -> tuple[Source, list[Mistake]]:

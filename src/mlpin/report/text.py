@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mlpin.candidate import Candidate, Key, Rejection
 from mlpin.errors import MlpinError
 from mlpin.index.names import version
+from mlpin.index.url import redacted
 from mlpin.outcome import Conflict, Edge, GaveUp
 from mlpin.pipeline import LockResult, TargetResult
 from mlpin.resolver.requirements import PythonRange, Specified, Specifier, Unusable
@@ -123,6 +124,7 @@ def conflict(target: TargetResult, indexes: Sequence[str] = ()) -> str:
             f"{unknown} is on none of the indexes ({', '.join(indexes)}); is the name right?", "  ! ", "    "
         )
     lines += _not_offered(found)
+    lines += _there_is(found, indexes)
     lines.append("No lock was changed.")
     return "\n".join(lines) + "\n"
 
@@ -176,6 +178,29 @@ def _chain(key: Key, chains: dict[Key, Edge]) -> str:
             parts.append(f"{edge.parent.name} {edge.parent.version}")
             at = edge.parent.key
     return "asked for by " + ", by ".join(parts) if parts else ""
+
+
+def _there_is(found: Conflict, indexes: Sequence[str]) -> list[str]:
+    """What there is of a name of which no version at all is what one line asks for."""
+    lines: list[str] = []
+    for seen in found.seen:
+        asked = {
+            edge.requirement.specifier.text: edge.requirement.specifier
+            for edge in found.clash
+            if isinstance(edge.requirement, Specified) and edge.requirement.key.name == seen.name
+        }
+        if not any(not any(one.contains(version(text)) for text in seen.versions) for one in asked.values()):
+            continue
+        which = f"{seen.versions[-1]} to {seen.versions[0]}" if len(seen.versions) > 1 else seen.versions[0]
+        said = f"{seen.name} on {redacted(seen.index)}: {_versions(len(seen.versions))}, {which}"
+        if len(indexes) > 1:
+            said += "; the other indexes are asked only for names that this one does not have (--index-strategy)"
+        lines += _wrapped(said, "  ! ", "    ")
+    return lines
+
+
+def _versions(count: int) -> str:
+    return "1 version" if count == 1 else f"{count} versions"
 
 
 def _not_offered(found: Conflict) -> list[str]:

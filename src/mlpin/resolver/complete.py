@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mlpin.candidate import Candidate, Key
 from mlpin.outcome import Edge
 from mlpin.resolver.provider import allowed, matches
+from mlpin.resolver.rules import SHADOWS
 from mlpin.resolver.view import View
 
 if TYPE_CHECKING:
@@ -183,8 +184,8 @@ class Search:
         """The undecided key with the fewest candidates; the order of asking settles ties."""
         best: tuple[int, Key] | None = None
         for key, edges in self._asked.items():
-            if key in self._pins:
-                continue
+            if key in self._pins or key.kind in SHADOWS:
+                continue  # a shadow is judged with each requirement on it; there is nothing to choose
             mark = (key, tuple(edge.requirement for edge in edges))
             size = self._sizes.get(mark)
             if size is None:

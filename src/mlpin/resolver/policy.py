@@ -22,6 +22,8 @@ class Policy(NamedTuple):
     cutoffs: Mapping[str, str] = MappingProxyType({})
     """The same by package; empty text: none for this package."""
     pins: Mapping[str, tuple[IndexPin, ...]] = MappingProxyType({})
+    families: Mapping[str, str] = MappingProxyType({})
+    """By family of the matrix, the URL above its indexes per build line where it is not the usual one; empty: none."""
     hashes: Mapping[str, frozenset[str]] = MappingProxyType({})
     constraints: tuple[Declared, ...] = ()
     overrides: Mapping[str, tuple[Declared, ...]] = MappingProxyType({})

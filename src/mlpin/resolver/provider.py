@@ -10,6 +10,7 @@ from resolvelib import AbstractProvider
 from mlpin.candidate import Candidate, Key
 from mlpin.errors import BadDistribution
 from mlpin.resolver.requirements import SameVersion, Sourced, Specified
+from mlpin.resolver.rules import SHADOWS
 from mlpin.resolver.view import View
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def matches(
     a pre-release by naming it where the policy is `explicit`. `liberal` offers these last (`allowed` then judges the
     whole); else they are put into `held_back`.
     """
+    if key.kind in SHADOWS and view.rules is not None:
+        return view.rules.shadow(key, list(asked))
     if key.kind != "pypi":
         return [view.python] if key == view.python.key and all(one.admits(view.python) for one in asked) else []
     restricting: Sequence[Requirement] = asked

@@ -14,10 +14,11 @@ from resolvelib.resolvers import Resolution as Search
 from resolvelib.resolvers import ResolutionImpossible, ResolutionTooDeep
 
 from mlpin.candidate import Candidate, Key, Rejection, distribution
-from mlpin.outcome import Conflict, Edge, GaveUp, Outcome, Resolution
+from mlpin.outcome import Conflict, Edge, GaveUp, Outcome, Resolution, Seen
 from mlpin.resolver import complete
 from mlpin.resolver.provider import Progress, Provider, allowed
 from mlpin.resolver.requirements import Sourced, Specified
+from mlpin.resolver.rules import SHADOWS
 from mlpin.resolver.view import View
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ def resolution(view: View, roots: Sequence[Requirement], pins: Mapping[Key, Cand
     while queue:
         edge = queue.popleft()
         key = edge.requirement.key
+        if key.kind in SHADOWS:
+            continue
         edges.setdefault(key, []).append(edge)
         if key not in reached:
             candidate = reached[key] = pins[key]
@@ -156,6 +159,11 @@ def _conflict(view: View, roots: Sequence[Requirement], verdict: complete.Verdic
         tuple(requirement for requirement in roots if requirement.key.name in {*names}),
         tuple(rejections),
         tuple(unknown),
+        tuple(
+            Seen(name, listing.index, list(listing.versions))
+            for name in names
+            if not _sourced(clash, name) and (listing := view.listing(name)).found
+        ),
     )
 
 

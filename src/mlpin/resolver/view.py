@@ -8,11 +8,11 @@ no marker, no extra and no tag. Every version that is not offered is a `Rejectio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mlpin.candidate import (
     PYTHON,
-    Artifact,
     Candidate,
     Dependency,
     Key,
@@ -20,11 +20,13 @@ from mlpin.candidate import (
     Metadata,
     Rejection,
     distribution,
+    joined,
 )
 from mlpin.errors import BadDistribution, InputError
 from mlpin.index.names import version as parsed
 from mlpin.requirement import Declared, IndexSource, Origin, Source
 from mlpin.resolver import unfit
+from mlpin.resolver.offer import offer
 from mlpin.resolver.policy import Policy
 from mlpin.resolver.requirements import PythonRange, SameVersion, Sourced, Specified, Unusable, specifier
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from mlpin.requirement import Requirement
     from mlpin.resolver.ports import Catalog, Sources
+    from mlpin.resolver.rules import Rulebook
     from mlpin.target import Target
 
 
@@ -53,9 +56,16 @@ class View:
     """Candidates and their requirements for one target."""
 
     def __init__(
-        self, target: Target, catalog: Catalog, policy: Policy, sources: Callable[[], Sources] | None = None
+        self,
+        target: Target,
+        catalog: Catalog,
+        policy: Policy,
+        sources: Callable[[], Sources] | None = None,
+        rules: Rulebook | None = None,
     ) -> None:
         self.target = target
+        self.rules = rules
+        self._listings: dict[str, Listing] = {}
         self.policy = policy
         self._catalog = catalog
         self._sources = sources
@@ -144,6 +154,11 @@ class View:
             # First, and before any metadata is read: most candidates of an extra fall here.
             made.append(SameVersion(base, origin))
             yield made[0]
+        elif self.rules is not None:
+            for requirement in self.rules.restricts(base):
+                made.append(requirement)
+                yield requirement
+        shown = len(made)
         try:
             found = self.metadata(base)
         except BadDistribution as error:
@@ -156,7 +171,7 @@ class View:
             if self._applies(dependency, candidate.key.extra):
                 made += self._dependency(dependency, origin, base)
         self._required[id(candidate)] = tuple(made)
-        yield from made[1 if candidate.base is not None else 0 :]
+        yield from made[shown:]
 
     def _applies(self, dependency: Dependency, extra: str) -> bool:
         if dependency.mentions_extra:
@@ -185,7 +200,14 @@ class View:
             return self._sources().fetch(candidate.source, (), Origin("candidate"))[0]
         file = candidate.wheels[0] if candidate.wheels else candidate.sdist
         assert file is not None
-        return self._catalog.metadata(candidate.name, str(candidate.version), file)
+        version = str(candidate.version)
+        try:
+            return self._catalog.metadata(candidate.name, version, file)
+        except BadDistribution:
+            if candidate.spare is None:
+                raise
+            # A release states the same for every platform nearly always; the lock says that it was assumed.
+            return self._catalog.metadata(candidate.name, version, candidate.spare)._replace(origin="assumed")
 
     # -- candidates
 
@@ -251,6 +273,12 @@ class View:
 
     def listing(self, name: str) -> Listing:
         """The listing of a project from where it may come from on this target."""
+        known = self._listings.get(name)
+        if known is None:
+            known = self._listings.setdefault(name, self._listing(name))
+        return known
+
+    def _listing(self, name: str) -> Listing:
         pinned = ""
         for pin in self.policy.pins.get(name, ()):
             selected = (not pin.extra or pin.extra in self.policy.selected_extras) and (
@@ -259,7 +287,26 @@ class View:
             if selected and self.holds(pin.marker):
                 pinned = pin.index
                 break
-        return self._catalog.listing(name, pinned)
+        rules = self.rules
+        if pinned or rules is None or not self.target.hardware.accelerator:
+            return self._catalog.listing(name, pinned)
+        more = self._line_indexes(name)
+        for url in more:
+            self._catalog.foresee(partial(self._catalog.listing_at, name, url))
+        found = [self._catalog.listing(name), *(self._catalog.listing_at(name, url) for url in more)]
+        released = rules.releases(name)
+        from mlpin.resolver.rules import order
+
+        return joined(name, [*found, *([released] if released else [])], order)
+
+    def _line_indexes(self, name: str) -> list[str]:
+        """The indexes of the build lines in which a package of a family may be found for this target."""
+        assert self.rules is not None
+        family = self.rules.family(name)
+        if family is None:
+            return []
+        base = self.policy.families.get(family.name, family.base).rstrip("/")
+        return [f"{base}/{line.path}" for line in self.rules.lines(family.name)] if base else []
 
     def lowest_first(self, name: str) -> bool:
         """Whether this name's oldest version is wanted."""
@@ -296,78 +343,9 @@ class View:
         found = self._built.get((listing.name, text))
         if found is None:
             # A guess in another thread may be as far: one object per candidate, the first.
-            found = self._built.setdefault((listing.name, text), self._build(listing, text))
+            found = offer(listing, text, self.target, self.policy, self._fits_python, self.rules)
+            found = self._built.setdefault((listing.name, text), found)
         return found
-
-    def _build(self, listing: Listing, text: str) -> Candidate | Rejection:
-        name, policy = listing.name, self.policy
-        files = listing.files(text, self._may_fit)
-        if not any(file.is_wheel for file in files):
-            files = listing.versions[text]
-        everything = files
-
-        def rejected(kind: str, reason: str, remedy: str = "") -> Rejection:
-            return Rejection(name, text, kind, reason, remedy)  # type: ignore[arg-type]
-
-        if not files:
-            return rejected("files", "has no file whose name can be read")
-        cutoff = policy.cutoffs.get(name, policy.cutoff)
-        if cutoff:
-            files = [file for file in files if unfit.uploaded(file, listing.index_of(text)) < cutoff]
-            if not files:
-                return rejected("cutoff", f"uploaded after {cutoff}", "a later exclude-newer")
-        if hashes := policy.hashes.get(name):
-            files = [file for file in files if any(f"{kind}:{value}" in hashes for kind, value in file.hashes)]
-            if not files:
-                return rejected("hash", "none of its files has a hash that the manifest allows")
-        fitting = [file for file in files if not file.requires_python or self._fits_python(file.requires_python)]
-        if not fitting:
-            return rejected(
-                "python", f"needs Python {files[0].requires_python}", f"a target with Python {files[0].requires_python}"
-            )
-        files = fitting
-        in_force = [file for file in files if file.yanked is None]
-        yanked = None if in_force else files[0].yanked
-        files = in_force or files
-        ranked = []
-        sdists = []
-        for file in files:
-            if not file.is_wheel:
-                sdists.append(file)
-            elif (rank := self.target.rank(file.tags)) is not None:
-                ranked.append((rank, _build_number(file.build), file))
-        ranked.sort(key=lambda entry: (entry[0], entry[1], entry[2].filename))
-        wheels = tuple(file for _, _, file in ranked)
-        notes: tuple[str, ...] = ()
-        if policy.source_only(name):
-            if not sdists:
-                return rejected(
-                    "binary-policy", "has no source archive, and no-binary asks for one", "no-binary without it"
-                )
-            wheels = ()
-        elif policy.binary_only(name):
-            sdists = []
-        sdist = None if wheels else _best_sdist(sdists)
-        if not wheels and sdist is None:
-            if not any(file.is_wheel for file in files):
-                if policy.binary_only(name) and everything:
-                    return rejected(
-                        "binary-policy", "has no wheel, and only-binary asks for one", "only-binary without it"
-                    )
-                return rejected("files", "has no file that can be installed")
-            reason, remedy = unfit.tags(files, self.target)
-            return rejected("tags", reason, remedy)
-        if sdist is not None and not policy.source_only(name):
-            others = [file for file in files if file.is_wheel]
-            if others:
-                reason, remedy = unfit.tags(others, self.target)
-                notes = (f"{reason}; its source archive is locked and must be built on the target", remedy)
-            else:
-                notes = ("it is published as a source archive only, which must be built on the target", "")
-        return Candidate(distribution(name), parsed(text), wheels, sdist, listing.index_of(text), yanked, notes=notes)
-
-    def _may_fit(self, tags: str) -> bool:
-        return not tags or self.target.rank(tags) is not None
 
     def _fits_python(self, text: str) -> bool:
         known = self._python_fits.get(text)
@@ -424,13 +402,3 @@ def _near(candidate: Candidate, newer: Candidate) -> bool:
     mine = candidate.wheels[0].upload_time
     theirs = newer.sdist.upload_time if newer.sdist else ""
     return not (mine and theirs) or unfit.days_between(mine, theirs) <= NEAR_DAYS
-
-
-def _build_number(build: str) -> tuple[int, str]:
-    """For sorting wheels of one rank: the highest build tag first (PEP 427)."""
-    digits = len(build) - len(build.lstrip("0123456789"))
-    return (-int(build[:digits] or 0), build[digits:])
-
-
-def _best_sdist(files: Sequence[Artifact]) -> Artifact | None:
-    return min(files, key=lambda file: (not file.filename.endswith(".tar.gz"), file.filename), default=None)

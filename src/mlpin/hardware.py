@@ -1,0 +1,75 @@
+"""What settings say of hardware and rules, made sense of with the matrix: names of GPUs, drivers, own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mlpin.errors import InputError
+from mlpin.matrix import gpus as names
+from mlpin.matrix.matrix import Matrix
+from mlpin.settings import Settings, TargetSettings
+from mlpin.target import Hardware, Platform
+
+
+def matrix(settings: Settings, shown: Callable[[Path], str] = str) -> Matrix:
+    """The matrix in force: the shipped one, with the project's rules, without those that are switched off.
+
+    Raises `InputError` with every mistake in a file of the project's own.
+    """
+    own = None
+    if settings.matrix:
+        from mlpin.matrix.read import read_files
+
+        own, mistakes = read_files([Path(file) for file in settings.matrix], shown)
+        if mistakes:
+            raise InputError(
+                "rules that cannot be used" if len(mistakes) > 1 else mistakes[0].what,
+                where=mistakes[0].place,
+                notes=tuple(str(mistake) for mistake in mistakes) if len(mistakes) > 1 else (),
+                hint="`mlpin matrix validate FILE` checks a file; the format is in data/README.md",
+            )
+    found = Matrix.shipped(own, settings.rules_off)
+    for rule in settings.rules_off or ():
+        if not found.has(rule):
+            raise InputError(
+                f"`[tool.mlpin.rules]` switches off `{rule}`, and there is no such rule",
+                hint="`mlpin matrix list` has the ids",
+            )
+    return found
+
+
+def hardware(
+    one: TargetSettings, settings: Settings, command_line: Settings, platform: Platform, rules: Matrix
+) -> Hardware:
+    """What a target must run on. A driver or a GPU says the accelerator too. Raises `InputError`."""
+
+    def said(field: str) -> str:
+        return str(getattr(command_line, field) or getattr(one, field) or getattr(settings, field) or "")
+
+    listed = command_line.gpus or one.gpus or settings.gpus or ()
+    found = tuple(dict.fromkeys(names.find(rules.gpus, name) for name in listed))
+    driver, cuda, accelerator = said("driver"), said("cuda"), said("accelerator")
+    amd = any(runs.startswith("gfx") for _, runs in found)
+    nvidia = bool(driver or cuda or any(not runs.startswith("gfx") for _, runs in found))
+    if amd and nvidia:
+        raise InputError("a target cannot have NVIDIA's and AMD's hardware at once", hint="make two targets of it")
+    implied = "rocm" if amd else "cuda" if nvidia else ""
+    if implied and accelerator and accelerator != implied:
+        raise InputError(
+            f"accelerator is `{accelerator}`, but the target names {'AMD' if amd else 'NVIDIA'} hardware",
+            hint=f'leave the driver, the GPUs and `cuda` out, or say accelerator = "{implied}"',
+        )
+    accelerator = accelerator or implied
+    if accelerator in {"cuda", "rocm"} and platform.system == "macos":
+        raise InputError(f"macOS has no {accelerator}", hint='accelerator = "metal" or "cpu"')
+    if accelerator == "metal" and platform.system != "macos":
+        raise InputError(f"{platform.name} has no Metal", hint='accelerator = "cuda", "rocm" or "cpu"')
+    if driver.startswith("CUDA "):
+        number = rules.driver_for(driver[5:])
+        if not number:
+            raise InputError(
+                f"which driver reports `{driver}` is not known", hint="give the driver's own number, like 550.54.14"
+            )
+        driver = number
+    return Hardware(accelerator, driver, found, cuda)

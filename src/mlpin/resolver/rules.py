@@ -1,0 +1,312 @@
+"""The matrix inside a solve: which candidates it refuses on a target, and what one candidate asks of others.
+
+"If it is present, it must be …" has no requirement of its own in a resolver: to require is to install. So presence is
+a key: a candidate of any name that rules speak of requires `if name` to be itself, a rule requires `if name` to be
+absent or in the range. Packages that are built together require `line family` to be theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mlpin.candidate import Candidate, Key, Listing, Rejection, RejectionKind
+from mlpin.index.names import version as parsed
+from mlpin.matrix.judge import Facts, Package, asked_of_label, capability, label_of, mismatch, rows
+from mlpin.matrix.labels import built, cuda_of, is_vendor_build
+from mlpin.matrix.ranges import same_release, version, within
+from mlpin.matrix.rule import LABEL, SAME, Rule, any_of, serves
+from mlpin.requirement import Origin
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from mlpin.matrix.matrix import Matrix
+    from mlpin.matrix.tables import Family, Line
+    from mlpin.requirement import Requirement
+    from mlpin.target import Target
+
+PRESENCE = "if"
+LINE = "line"
+SHADOWS = frozenset({PRESENCE, LINE})
+"""Kinds of keys that stand for no distribution: they restrict, and are never locked."""
+
+
+class Present:
+    """What a candidate of a name that rules speak of says: here it is."""
+
+    __slots__ = ("candidate", "key", "origin")
+
+    def __init__(self, candidate: Candidate) -> None:
+        self.key = Key(PRESENCE, candidate.name)
+        self.candidate = candidate
+        self.origin = Origin("candidate")
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Whether it is this very candidate."""
+        return candidate.base is self.candidate
+
+    def __str__(self) -> str:
+        return f"{self.candidate.name}=={self.candidate.version}"
+
+
+class Ruled:
+    """What a rule asks of another package, if that is there at all."""
+
+    __slots__ = ("key", "matrix", "origin", "package", "platform", "rule", "wanted")
+
+    def __init__(self, matrix: Matrix, rule: Rule, wanted: str, package: Package, platform: str) -> None:
+        self.key = Key(PRESENCE, rule.other)
+        self.matrix = matrix
+        self.rule = rule
+        self.wanted = wanted
+        self.package = package
+        self.platform = platform
+        self.origin = Origin("rule", rule.id)
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Whether the other package is absent, or one that the rule does not speak against."""
+        theirs = candidate.base
+        if theirs is None:
+            return True
+        if theirs.source is not None and self.rule.wheels_only:
+            return True
+        own = parsed(self.package.version)
+        if self.rule.unless_same_version and same_release(own, theirs.version):
+            return True
+        if self.wanted == LABEL:
+            other = Package(theirs.name, str(theirs.version))
+            return not mismatch(self.matrix, built(self.package.version), other, self.platform)
+        holds = same_release(own, theirs.version) if self.wanted == SAME else within(self.wanted, theirs.version)
+        return holds == (self.rule.verb == "needs")
+
+    def __str__(self) -> str:
+        other = self.rule.other
+        if self.wanted == LABEL:
+            return f"{other} as its label says ({asked_of_label(built(self.package.version))})"
+        if self.wanted == SAME:
+            return f"the same release of {other}"
+        if self.rule.verb == "fails":
+            return f"no {other}{self.wanted}" if self.wanted else f"no {other} beside it"
+        return f"{other}{self.wanted}"
+
+
+class OnLine:
+    """A package that is built with its family: all of them are of one build line."""
+
+    __slots__ = ("key", "label", "origin")
+
+    def __init__(self, family: str, label: str) -> None:
+        self.key = Key(LINE, family)
+        self.label = label
+        self.origin = Origin("rule", f"{family}-line")
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Whether the family is of this line."""
+        return candidate.index == self.label
+
+    def __str__(self) -> str:
+        return f"the {self.label} builds of {self.key.name}"
+
+
+class Rulebook:
+    """The rules of a matrix as they bear on one target.
+
+    While `steering`, rules that only advise count as those that reject. After that, published pins (*declared*) count
+    where one side is among `pinned`, the names that the user has pinned to a version; `advised` says whether any
+    advice has been met, without which steering makes no difference.
+    """
+
+    def __init__(
+        self, matrix: Matrix, target: Target, *, steering: bool = True, pinned: frozenset[str] = frozenset()
+    ) -> None:
+        self.matrix = matrix
+        self.facts = Facts.of(target)
+        self.advised = False
+        self._steering = steering
+        self._pinned = pinned
+        self._platform = self.facts.platform
+        self._cuda = target.hardware.cuda
+        self._shadows: dict[tuple[str, int], Candidate] = {}
+        self._families: dict[str, Family] | None = None
+        self._kept: dict[int, Candidate] = {}
+
+    # -- one candidate
+
+    def refuses(self, name: str, text: str) -> Rejection | None:
+        """Why a release cannot be used on the target, where a rule says so; `text` is its version."""
+        found = self._refuses_line(name, text)
+        if found is not None:
+            return found
+        package = Package(name, text)
+        for rule in self.matrix.rules(name):
+            if rule.of_target and self._in_force(rule):
+                for wanted in rows(rule, self.matrix, package, self.facts):
+                    reason, remedy = self._against_target(rule, wanted)
+                    if reason:
+                        return _rejection(name, text, "rule", f"{reason} (rule {rule.id})", rule.remedy or remedy)
+        return None
+
+    def _against_target(self, rule: Rule, wanted: str) -> tuple[str, str]:
+        facts = self.facts
+        if rule.verb == "kernels" or rule.other == "gpu":
+            for gpu, runs in facts.gpus:
+                level = capability(runs)
+                if level is None:
+                    continue
+                if rule.verb == "kernels":
+                    if not serves(rule.kernels, level):
+                        return (
+                            f"has no code for {gpu}: only for {', '.join(rule.kernels)}",
+                            "another CUDA line, or release",
+                        )
+                elif within(wanted, parsed(runs)) == (rule.verb == "fails"):
+                    return f"needs a GPU of compute capability {wanted}, {gpu} has {runs}", ""
+            return "", ""
+        stated = getattr(facts, rule.other)
+        known = version(stated) if stated else None
+        if known is None or within(wanted, known) != (rule.verb == "fails"):
+            return "", ""
+        what = {"driver": "an NVIDIA driver", "glibc": "glibc", "cuda": "CUDA", "cudnn": "cuDNN", "python": "Python"}
+        if rule.verb == "fails":
+            return f"fails with {what[rule.other]} {wanted}, the target has {stated}", ""
+        return f"needs {what[rule.other]} {wanted}, the target has {stated}", ""
+
+    def _in_force(self, rule: Rule) -> bool:
+        if rule.severity == "broken" and not rule.steer:
+            return True
+        if rule.severity == "untested" and not rule.steer:
+            return False
+        self.advised = True
+        if self._steering:
+            return True
+        return not rule.steer and bool(self._pinned & {rule.package, rule.other})
+
+    def restricts(self, candidate: Candidate) -> Iterator[Requirement]:
+        """What rules ask of other packages because this candidate is there, and the notice that it is."""
+        name, matrix = candidate.name, self.matrix
+        if candidate.source is not None and is_vendor_build(str(candidate.version)):
+            return
+        if name in matrix.others:
+            yield Present(candidate)
+        text = str(candidate.version)
+        package = Package(name, text, wheel=bool(candidate.wheels))
+        for rule in matrix.rules(name):
+            if not rule.of_target:
+                for wanted in rows(rule, matrix, package, self.facts):
+                    if self._in_force(rule):
+                        yield Ruled(matrix, rule, wanted, package, self._platform)
+        family = self.family(name)
+        if family is not None and (line := label_of(matrix, name, text, self._platform).line):
+            yield OnLine(family.name, line)
+
+    def shadow(self, key: Key, asked: list[Requirement]) -> list[Candidate]:
+        """The candidate of a shadow key under what is asked of it; none where that contradicts itself."""
+        first = next((one for one in asked if isinstance(one, Present | OnLine)), None)
+        if isinstance(first, Present):
+            found = self._shadow(
+                key, id(first.candidate), Candidate(key, first.candidate.version, base=first.candidate)
+            )
+        elif isinstance(first, OnLine):
+            found = self._shadow(key, hash(first.label), Candidate(key, parsed("0"), index=first.label))
+        else:
+            found = self._shadow(key, 0, Candidate(key, parsed("0")))
+        return [found] if all(one.admits(found) for one in asked) else []
+
+    def _shadow(self, key: Key, mark: int, new: Candidate) -> Candidate:
+        # Beside each one stands what it is for, so that no other object can get its id.
+        return self._shadows.setdefault((key.kind + key.name, mark), new)
+
+    # -- build lines
+
+    def family(self, name: str) -> Family | None:
+        """The packages that this one is built with."""
+        if self._families is None:
+            self._families = {name: family for family in self.matrix.tables.families for name in family.packages}
+        return self._families.get(name)
+
+    def lines(self, family: str) -> list[Line]:
+        """The build lines of a family whose files may run on the target, in the matrix's order."""
+        accelerator = self.facts.accelerator
+        return [
+            line
+            for line in self.matrix.tables.lines
+            if line.family == family
+            and line.accelerator == accelerator
+            and any_of(line.platforms, self._platform)
+            and not self._refuses_cuda(line.cuda)
+        ]
+
+    def _refuses_cuda(self, cuda: str) -> str:
+        """Why the target cannot run builds for this CUDA version; empty where it may."""
+        if not cuda:
+            return ""
+        if self._cuda and not within(self._cuda, parsed(cuda)):
+            return f"is built for CUDA {cuda}, the target wants {self._cuda}"
+        driver = version(self.facts.driver) if self.facts.driver else None
+        if driver is not None:
+            for toolkit in self.matrix.tables.toolkits:
+                floor = toolkit.windows if self._platform.startswith("windows") else toolkit.linux
+                if floor and toolkit.cuda in {cuda, cuda.partition(".")[0]} and driver < parsed(floor):
+                    return f"is built for CUDA {cuda}, which needs driver {floor}; the target has {self.facts.driver}"
+        return ""
+
+    def _refuses_line(self, name: str, text: str) -> Rejection | None:
+        accelerator = self.facts.accelerator
+        family = self.family(name)
+        if not accelerator or (family is None and "+" not in text):
+            return None
+        if family is None and not self.matrix.wheels(name):
+            return None
+        of = label_of(self.matrix, name, text, self._platform)
+        if not of.line:
+            return None
+        known = self.matrix.line(of.line)
+        kind = known.accelerator if known else "cuda" if cuda_of(of.line) else "rocm" if "rocm" in of.line else of.line
+        if kind != accelerator and not (accelerator == "metal" and kind == "cpu"):
+            return _rejection(name, text, "line", f"is a build for {kind} ({of.line}), the target uses {accelerator}")
+        if reason := self._refuses_cuda(of.cuda):
+            return _rejection(name, text, "line", reason, "a newer driver, or another CUDA line")
+        return None
+
+    # -- files that no index lists
+
+    def releases(self, name: str) -> Listing | None:
+        """The files of a package that the matrix knows and no index lists, for targets with an accelerator."""
+        if self.facts.accelerator not in {"cuda", "rocm"}:
+            return None
+        from mlpin.matrix.listing import listing
+
+        return listing(self.matrix, name)
+
+    def refuses_source(self, name: str, text: str) -> Rejection | None:
+        """Why a source archive is no stand-in for a wheel that is built for one torch and one CUDA."""
+        if self.facts.accelerator != "cuda" or not self.matrix.wheels(name):
+            return None
+        made = {built(version) for version in (self.releases(name) or Listing(name, "", {})).versions}
+        torches = sorted(
+            {of.torch for of in made if of.torch}, key=lambda dotted: [int(part) for part in dotted.split(".")]
+        )
+        cudas = sorted({of.cuda for of in made if of.cuda}, key=parsed)
+        return _rejection(
+            name,
+            text,
+            "rule",
+            f"is a source archive; its wheels are for torch {', '.join(torches)} with CUDA {', '.join(cudas)}",
+            f"--no-binary {name} to have it built on the target",
+        )
+
+
+def _rejection(name: str, text: str, kind: RejectionKind, reason: str, remedy: str = "") -> Rejection:
+    return Rejection(name, text, kind, reason, remedy)
+
+
+def order(text: str) -> tuple[Version, tuple[int, ...], tuple[int, ...], str]:
+    """For sorting releases: the newest version, then the newest torch and the newest CUDA that its label names."""
+    found = parsed(text)
+    of = built(text)
+
+    def numbers(dotted: str) -> tuple[int, ...]:
+        return tuple(int(part) for part in dotted.split(".") if part.isdigit())
+
+    return parsed(found.public), numbers(of.torch), numbers(of.cuda), text

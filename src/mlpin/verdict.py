@@ -1,0 +1,117 @@
+"""What the matrix says of a resolution: the rules that held, the hardware that it needs, what to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mlpin.matrix.judge import Facts, Finding, Package, holding, judge, label_of, rows
+from mlpin.matrix.ranges import version
+
+if TYPE_CHECKING:
+    from mlpin.matrix.matrix import Matrix
+    from mlpin.matrix.rule import Rule
+    from mlpin.outcome import Resolution
+    from mlpin.target import Target
+
+
+class Verdict(NamedTuple):
+    """For the lock and for the summary."""
+
+    tables: Mapping[str, Any]
+    rules: Mapping[str, Mapping[str, Any]]
+    notes: Sequence[tuple[str, str]]
+    """(package, what to know of it)."""
+
+
+def verdict(matrix: Matrix, target: Target, resolution: Resolution) -> Verdict:
+    """The matrix's verdict on what was resolved for a target."""
+    pins = {key.name: pin for key, pin in resolution.pins.items() if key.kind == "pypi" and not key.extra}
+    facts = Facts.of(target)
+    packages = [Package(name, str(pin.version), bool(pin.wheels)) for name, pin in sorted(pins.items())]
+    rules: dict[str, dict[str, Any]] = {}
+    families = {name for family in matrix.tables.families for name in family.packages}
+    for package in packages:
+        found: dict[str, Any] = {}
+        if package.name in families and (line := label_of(matrix, package.name, package.version, facts.platform).line):
+            found["line"] = line
+        if held := holding(matrix, package, packages, facts):
+            found["rules"] = held
+        if found:
+            rules[package.name] = found
+    tables: dict[str, Any] = {"floor": _floor(matrix, packages, facts)}
+    if rules or matrix.off:
+        tables["matrix"] = {"version": matrix.version, "digest": matrix.digest}
+        if matrix.off:
+            tables["matrix"]["off"] = dict(sorted(matrix.off.items()))
+    notes = [(_name(finding), _said(finding)) for finding in judge(matrix, packages, facts)]
+    return Verdict(tables, rules, [*notes, *_unknown(matrix, packages, facts)])
+
+
+def _name(finding: Finding) -> str:
+    name, text = finding.packages[0]
+    return f"{name} {text}"
+
+
+def _said(finding: Finding) -> str:
+    rule = finding.rule
+    other, text = finding.packages[1]
+    wanted = f"needs {other}{finding.wanted}, here {text}" if rule.verb == "needs" else f"may fail with {other} {text}"
+    if rule.verb == "kernels":
+        wanted = f"has no code for {text}"
+    shown = f"{rule.severity}: {wanted}"
+    if rule.symptom:
+        shown += f" ({rule.symptom})"
+    return f"{shown} [{rule.id}]"
+
+
+def _unknown(matrix: Matrix, packages: Sequence[Package], facts: Facts) -> Iterator[tuple[str, str]]:
+    """Builds for the target's hardware of which the matrix knows nothing: not fine, untested."""
+    if facts.accelerator not in {"cuda", "rocm"}:
+        return
+    for family in matrix.tables.families:
+        for package in packages:
+            if package.name != family.packages[0]:
+                continue
+            line = label_of(matrix, package.name, package.version, facts.platform).line
+            if not line:
+                reason = "untested: what it was built for is not known to the matrix"
+            elif facts.gpus and not any(
+                rule.verb == "kernels" and rows(rule, matrix, package, facts) for rule in matrix.rules(package.name)
+            ):
+                reason = f"untested: for which GPUs its {line} build has code is not known to the matrix"
+            else:
+                continue
+            yield f"{package.name} {package.version}", reason
+
+
+def _floor(matrix: Matrix, packages: Sequence[Package], facts: Facts) -> dict[str, Any]:
+    """What the locked builds need of the hardware: the oldest driver, the GPU code that they have."""
+    driver, kernels = "", ""
+    for package in packages:
+        # What the build is, not what the target says: the floor is stated for a target without an accelerator too.
+        seen = facts._replace(accelerator=facts.accelerator or "cuda")
+        for rule in matrix.rules(package.name):
+            if rule.severity != "broken" or not rule.of_target:
+                continue
+            for wanted in rows(rule, matrix, package, seen):
+                if rule.other == "driver" and rule.verb == "needs" and (lowest := _lowest(wanted)):
+                    known, new = version(driver or "0"), version(lowest)
+                    if known is not None and new is not None and new > known:
+                        driver = lowest
+                elif rule.verb == "kernels" and not kernels:
+                    kernels = _shown(rule)
+    found = {}
+    if driver:
+        found["driver"] = driver
+    if kernels:
+        found["gpus"] = kernels
+    return found
+
+
+def _shown(rule: Rule) -> str:
+    return " ".join(rule.kernels)
+
+
+def _lowest(text: str) -> str:
+    return next((part[2:].strip() for part in text.split(",") if part.startswith(">=")), "")
