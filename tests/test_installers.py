@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.index.server import IndexServer
-from tests.test_lock_end_to_end import Project, project
+from tests.projects import Project
 from tests.test_sources import Repository, repository
 from tests.wheels import wheel
 
