@@ -15,7 +15,7 @@ from tests.projects import Project
 from tests.test_sources import Repository, repository
 from tests.wheels import wheel
 
-__all__ = ["project", "repository"]
+__all__ = ["repository"]
 
 Serve = Callable[..., IndexServer]
 

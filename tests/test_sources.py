@@ -12,7 +12,8 @@ import pytest
 from packaging.pylock import Pylock
 
 from tests.index.server import IndexServer
-from tests.test_lock_end_to_end import Project, everything_written, project
+from tests.projects import Project
+from tests.test_lock_end_to_end import everything_written
 from tests.wheels import headers, sdist, tarred, wheel
 
 __all__ = ["project"]
