@@ -24,7 +24,8 @@ test-long: $(READY)
 	$(BIN)/python -m pytest
 
 check: $(READY)
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff check src tests bench data
+	$(BIN)/python data/pack.py --check
 	$(BIN)/mypy
 
 bench: $(READY)

@@ -16,8 +16,6 @@ from tests.projects import Project
 from tests.test_lock_end_to_end import everything_written
 from tests.wheels import headers, sdist, tarred, wheel
 
-__all__ = ["project"]
-
 Serve = Callable[..., IndexServer]
 
 PYPROJECT = '[project]\nname = "from-git"\nversion = "{version}"\ndependencies = ["lib{lib}"]\n'

@@ -71,6 +71,27 @@ def load(
     return Project(read, settings, plans, passed_over, rules, target is None)
 
 
+def own_settings(folder: Path, context: Context) -> Settings:
+    """What the project in a directory says in mlpin's own tables; nothing where there is no project.
+
+    For commands that need no requirement of it. Raises `InputError` where a file is broken.
+    """
+    from mlpin.manifest.pyproject import own_settings as read_own
+    from mlpin.manifest.toml_lines import TomlFile
+
+    layers = []
+    for name in ("mlpin.toml", "pyproject.toml"):
+        path = folder / name
+        if path.is_file():
+            file = TomlFile.read(path, context)
+            with file.located():
+                fields = file.fields
+                if name == "pyproject.toml":
+                    fields = fields.table("tool").table("mlpin")
+                layers.append(read_own(file, fields, context))
+    return merged(layers)
+
+
 def _beside(path: Path, context: Context) -> Sequence[Settings]:
     """The settings of an `mlpin.toml` that lies beside another manifest."""
     other = path.parent / "mlpin.toml"

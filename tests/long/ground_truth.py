@@ -32,7 +32,7 @@ class Case(NamedTuple):
 
 
 def matrix_of(paths: list[Path]) -> Matrix:
-    joined: dict[str, tuple[Any, ...]] = {name: () for name in Source._fields}
+    joined: dict[str, tuple[Any, ...]] = dict.fromkeys(Source._fields, ())
     for path in paths:
         found, wrong = read(path.read_text(encoding="utf-8"), path.name)
         if wrong:

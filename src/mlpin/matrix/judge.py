@@ -145,7 +145,9 @@ def _against(
     for other in stack.get(rule.other, ()):
         theirs = version(other.version)
         own = version(package.version)
-        if theirs is None or own is None or (rule.wheels_only and not other.wheel):
+        if theirs is None or own is None:
+            continue
+        if rule.wheels_only and (not other.wheel or is_vendor_build(other.version)):
             continue
         if rule.unless_same_version and same_release(own, theirs):
             continue

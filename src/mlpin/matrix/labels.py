@@ -54,6 +54,8 @@ def _minor(prefix: str, digits: str, after: str) -> str:
     if after:
         return "" if int(digits) >= _CONTAINER else f"{digits}.{after}"
     if prefix == "torch" and len(digits) > 2:
+        if digits == "210":
+            return ""  # 2.1.0, or 2.10
         digits = digits[:-1]
     return f"{digits[0]}.{digits[1:]}" if len(digits) > 1 else ""
 

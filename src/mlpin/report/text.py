@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,30 +11,24 @@ from mlpin.index.names import version
 from mlpin.index.url import redacted
 from mlpin.outcome import Conflict, Edge, GaveUp
 from mlpin.pipeline import LockResult, TargetResult
+from mlpin.report.wrap import wrapped
 from mlpin.resolver.requirements import PythonRange, Specified, Specifier, Unusable
 
 if TYPE_CHECKING:
     from mlpin.requirement import Requirement
 
-WIDTH = 80
 _SHOWN = 12
 _REASONS = 4
 _CHANGES = 25
 
 
-def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    )
-
-
 def error(problem: MlpinError) -> str:
     """An error as it is printed: what, where, what else is known, the way out."""
-    lines = _wrapped(str(problem), "error: ", "  ")
+    lines = wrapped(str(problem), "error: ", "  ")
     for note in problem.notes:
-        lines += _wrapped(note, "  note: ", "        ")
+        lines += wrapped(note, "  note: ", "        ")
     if problem.hint:
-        lines += _wrapped(problem.hint, "  hint: ", "        ")
+        lines += wrapped(problem.hint, "  hint: ", "        ")
     return "\n".join(lines) + "\n"
 
 
@@ -48,12 +41,12 @@ def summary(result: LockResult, shown: Sequence[str], *, verbose: bool = False) 
         + (f" (not read: {', '.join(project.passed_over)})" if project.passed_over else "")
     )
     for note in result.notes:
-        lines += _wrapped(f"{note.origin.place}: {note.message}", "note: ", "  ")
+        lines += wrapped(f"{note.origin.place}: {note.message}", "note: ", "  ")
     for target, file in zip(result.targets, shown, strict=True):
         lines += _target(target, file, verbose)
     if result.local_only:
         names = ", ".join(result.local_only[:6]) + (" …" if len(result.local_only) > 6 else "")
-        lines += _wrapped(
+        lines += wrapped(
             f"{_packages(len(result.local_only))} locked from files of this machine ({names}): "
             "this lock installs here only. "
             "The index or find-links that they come from is configured for pip or uv on this machine; "
@@ -86,11 +79,11 @@ def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
             text = f"- {change.name} {change.old}"
         else:
             text = f"~ {change.name} {change.old} -> {change.new}"
-        lines += _wrapped(f"{text}  ({change.why})", "  ", "      ")
+        lines += wrapped(f"{text}  ({change.why})", "  ", "      ")
     if len(shown) < len(target.changes):
         lines.append(f"  ({len(target.changes) - len(shown)} more changes: --verbose shows all)")
     for package, note in target.notes:
-        lines += _wrapped(f"{package}: {note}", "  ! ", "    ")
+        lines += wrapped(f"{package}: {note}", "  ! ", "    ")
     if verbose and target.fresh and target.outcome is not None:
         pins = getattr(target.outcome, "pins", {})
         lines += [
@@ -111,16 +104,16 @@ def conflict(target: TargetResult, indexes: Sequence[str] = ()) -> str:
     if isinstance(found, GaveUp):
         lines = [f"gave up{name} after {found.rounds} steps: neither a solution nor a proof that there is none"]
         lines += _edges(found.clash, {})
-        lines += _wrapped(
+        lines += wrapped(
             "pin one of the packages above more tightly, so that less has to be tried", "  hint: ", "        "
         )
         return "\n".join(lines) + "\n"
     assert isinstance(found, Conflict)
     these = "these cannot be installed together" if len(found.clash) > 1 else "nothing satisfies this"
-    lines = _wrapped(f"conflict{name}: {these} on {target.plan.target}", "", "  ")
+    lines = wrapped(f"conflict{name}: {these} on {target.plan.target}", "", "  ")
     lines += _edges(found.clash, found.chains)
     for unknown in found.unknown:
-        lines += _wrapped(
+        lines += wrapped(
             f"{unknown} is on none of the indexes ({', '.join(indexes)}); is the name right?", "  ! ", "    "
         )
     lines += _not_offered(found)
@@ -145,10 +138,10 @@ def _edges(clash: Sequence[Edge], chains: dict[Key, Edge] | object) -> list[str]
     for (parent, asks), parents in list(groups.items())[:_SHOWN]:
         versions = sorted({candidate.version for candidate in parents})
         which = str(versions[0]) if len(versions) == 1 else f"{versions[0]} to {versions[-1]}"
-        lines += _wrapped(f"{parent} {which} {asks}", "  ", "      ")
+        lines += wrapped(f"{parent} {which} {asks}", "  ", "      ")
         chain = _chain(parents[0].key, known)
         if chain:
-            lines += _wrapped(chain, "      ", "      ")
+            lines += wrapped(chain, "      ", "      ")
     return lines
 
 
@@ -195,7 +188,7 @@ def _there_is(found: Conflict, indexes: Sequence[str]) -> list[str]:
         said = f"{seen.name} on {redacted(seen.index)}: {_versions(len(seen.versions))}, {which}"
         if len(indexes) > 1:
             said += "; the other indexes are asked only for names that this one does not have (--index-strategy)"
-        lines += _wrapped(said, "  ! ", "    ")
+        lines += wrapped(said, "  ! ", "    ")
     return lines
 
 
@@ -219,7 +212,7 @@ def _not_offered(found: Conflict) -> list[str]:
         if len(group) > 1:
             which = f"{group[-1].version} to {which} ({len(group)} versions)"
         remedy = f"; what would help: {group[0].remedy}" if group[0].remedy else ""
-        lines += _wrapped(f"not offered: {name} {which}: {reason}{remedy}", "  ", "      ")
+        lines += wrapped(f"not offered: {name} {which}: {reason}{remedy}", "  ", "      ")
     if len(groups) > _REASONS:
         more = sum(len(group) for group in list(groups.values())[_REASONS:])
         lines.append(f"  not offered: {more} older versions, for like reasons")

@@ -142,7 +142,7 @@ class View:
         known = self._required.get(id(candidate))
         if known is not None:
             return known
-        if candidate is self.python:
+        if candidate.key.kind != "pypi":
             return ()
         return self._requirements_of(candidate)
 
