@@ -69,6 +69,11 @@ def _unknown(matrix: Matrix, packages: Sequence[Package], facts: Facts) -> Itera
     """Builds for the target's hardware of which the matrix knows nothing: not fine, untested."""
     if facts.accelerator not in {"cuda", "rocm"}:
         return
+    for name, runs in facts.gpus:
+        driver, first = facts.driver, matrix.first_driver(runs)
+        if driver and first and int(driver.partition(".")[0]) < int(first.partition(".")[0]):
+            known = f"{name} is known to CUDA {matrix.first_cuda(runs)} and newer, which came with driver {first}"
+            yield f"driver {driver}", f"untested: {known}; no older one may run it"
     for family in matrix.tables.families:
         for package in packages:
             if package.name != family.packages[0]:

@@ -86,6 +86,7 @@ class Matrix:
             (*shipped.abis, *own.abis),
             (*shipped.aliases, *own.aliases),
             (*shipped.toolkits, *own.toolkits),
+            (*shipped.archs, *own.archs),
         )
 
     @cached_property
@@ -112,6 +113,16 @@ class Matrix:
             if toolkit.cuda == cuda and toolkit.shipped:
                 return f"{toolkit.shipped.partition('.')[0]}.999"
         return ""
+
+    def first_cuda(self, capability: str) -> str:
+        """The oldest CUDA version that knows GPUs of a compute capability; empty where it is not known."""
+        wanted = next((arch.cuda for arch in self.tables.archs if arch.capability == capability), "")
+        return next((part[2:].strip() for part in wanted.split(",") if part.startswith(">=")), "")
+
+    def first_driver(self, capability: str) -> str:
+        """The driver that the first CUDA which knows such GPUs was shipped with; empty where it is not known."""
+        first = self.first_cuda(capability)
+        return next((toolkit.shipped for toolkit in self.tables.toolkits if first and toolkit.cuda == first), "")
 
     def default_line(self, package: str, release: Version, platform: str) -> str:
         """The line of the package index's own builds of a release, empty where it is not known."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from mlpin.matrix.read import Source
 from mlpin.matrix.rule import Rule
-from mlpin.matrix.tables import Abi, Alias, Default, Family, Gpu, Line, Supplied, Toolkit, Wheels
+from mlpin.matrix.tables import Abi, Alias, Arch, Default, Family, Gpu, Line, Supplied, Toolkit, Wheels
 
 FORMAT = 1
 TABLES = "@tables"
@@ -25,7 +25,15 @@ def pack(source: Source) -> bytes:
     for rule in sorted(source.rules, key=lambda rule: (rule.package, rule.id, rule.other)):
         lines.setdefault(rule.package, []).append(_lean(rule))
     lines[GPUS] = sorted(source.gpus)
-    lines[TABLES] = [source.families, source.lines, source.defaults, source.abis, source.aliases, source.toolkits]
+    lines[TABLES] = [
+        source.families,
+        source.lines,
+        source.defaults,
+        source.abis,
+        source.aliases,
+        source.toolkits,
+        source.archs,
+    ]
     for wheels in sorted(source.wheels):
         lines.setdefault(f"@wheels:{wheels.package}", []).append(wheels)
     for supplied in sorted(source.metadata):
@@ -77,6 +85,7 @@ class Tables(NamedTuple):
     abis: tuple[Abi, ...] = ()
     aliases: tuple[Alias, ...] = ()
     toolkits: tuple[Toolkit, ...] = ()
+    archs: tuple[Arch, ...] = ()
 
 
 class Packed:
@@ -110,7 +119,7 @@ class Packed:
         return tuple(Gpu(*entry) for entry in self._line(GPUS))
 
     def tables(self) -> Tables:
-        families, lines, defaults, abis, aliases, toolkits = _tuples(self._line(TABLES))
+        families, lines, defaults, abis, aliases, toolkits, archs = _tuples(self._line(TABLES))
         return Tables(
             tuple(Family(*entry) for entry in families),
             tuple(Line(*entry) for entry in lines),
@@ -118,6 +127,7 @@ class Packed:
             tuple(Abi(*entry) for entry in abis),
             tuple(Alias(*entry) for entry in aliases),
             tuple(Toolkit(*entry) for entry in toolkits),
+            tuple(Arch(*entry) for entry in archs),
         )
 
     def wheels(self, package: str) -> tuple[Wheels, ...]:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlpin.matrix.rule import EVIDENCE, FACTS, LABEL, SAME, SEVERITIES, Rule, arch
-from mlpin.matrix.tables import Abi, Alias, Default, Family, Gpu, Line, Supplied, Toolkit, Wheels
+from mlpin.matrix.tables import Abi, Alias, Arch, Default, Family, Gpu, Line, Supplied, Toolkit, Wheels
 from mlpin.requirement import normalise
 
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _PLATFORM = re.compile(r"(linux|macos|windows|\*)-(x86_64|aarch64|arm64|amd64|\*)")
-_TABLES = ("rule", "gpu", "line", "default", "abi", "alias", "toolkit", "family", "wheels", "metadata")
+_TABLES = ("rule", "gpu", "line", "default", "abi", "alias", "toolkit", "arch", "family", "wheels", "metadata")
 _ORIGIN = ("source", "evidence", "date", "note")
 
 
@@ -48,6 +48,7 @@ class Source(NamedTuple):
     abis: tuple[Abi, ...] = ()
     aliases: tuple[Alias, ...] = ()
     toolkits: tuple[Toolkit, ...] = ()
+    archs: tuple[Arch, ...] = ()
     families: tuple[Family, ...] = ()
     wheels: tuple[Wheels, ...] = ()
     metadata: tuple[Supplied, ...] = ()
@@ -160,6 +161,7 @@ def read(text: str, file: str) -> tuple[Source, list[Mistake]]:
         "abi": _abi,
         "alias": _alias,
         "toolkit": _toolkit,
+        "arch": _arch,
         "family": _family,
         "wheels": _wheels,
         "metadata": _metadata,
@@ -200,6 +202,7 @@ def read(text: str, file: str) -> tuple[Source, list[Mistake]]:
             tuple(found["abi"]),
             tuple(found["alias"]),
             tuple(found["toolkit"]),
+            tuple(found["arch"]),
             tuple(found["family"]),
             tuple(found["wheels"]),
             tuple(found["metadata"]),
@@ -343,6 +346,14 @@ def _toolkit(entry: _Entry) -> list[Toolkit]:
     ]
 
 
+def _arch(entry: _Entry) -> list[Arch]:
+    entry.known("capability", "cuda", *_ORIGIN)
+    entry.origin()
+    if not re.fullmatch(r"\d+\.\d", entry.text("capability")):
+        entry.wrong("`capability` must be like 8.9")
+    return [Arch(entry.text("capability"), entry.range(entry.text("cuda"), "`cuda`"))]
+
+
 def _family(entry: _Entry) -> list[Family]:
     entry.known("name", "packages", "base", *_ORIGIN)
     entry.origin()
@@ -356,7 +367,7 @@ def _wheels(entry: _Entry) -> list[Wheels]:
     if not isinstance(hashes, dict) or not all(re.fullmatch("[0-9a-f]{64}", str(value)) for value in hashes.values()):
         entry.wrong("`sha256` must be a table of file name to hexadecimal sha256")
         hashes = {}
-    if not re.match("https://", entry.text("url")):
+    if not re.match(r"https://|http://(127\.0\.0\.1|localhost)[:/]", entry.text("url")):
         entry.wrong("`url` must be https")
     for name in entry.texts("files"):
         if not name.endswith(".whl") or "/" in name:

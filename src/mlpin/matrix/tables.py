@@ -76,6 +76,13 @@ class Toolkit(NamedTuple):
     date: str = ""
 
 
+class Arch(NamedTuple):
+    """The CUDA versions that can compile for GPUs of a compute capability; none older can know such a GPU."""
+
+    capability: str
+    cuda: str
+
+
 class Wheels(NamedTuple):
     """Files of a release that no index lists, below one URL."""
 

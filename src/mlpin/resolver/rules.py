@@ -197,8 +197,11 @@ class Rulebook:
                     if self._in_force(rule):
                         yield Ruled(matrix, rule, wanted, package, self._platform)
         family = self.family(name)
-        if family is not None and (line := label_of(matrix, name, text, self._platform).line):
-            yield OnLine(family.name, line)
+        if family is not None:
+            of = label_of(matrix, name, text, self._platform)
+            # A build without CUDA and without a label goes with any torch; it only lacks what CUDA would add.
+            if of.line and (of.cuda or "+" in text):
+                yield OnLine(family.name, of.line)
 
     def shadow(self, key: Key, asked: list[Requirement]) -> list[Candidate]:
         """The candidate of a shadow key under what is asked of it; none where that contradicts itself."""
@@ -241,7 +244,7 @@ class Rulebook:
         """Why the target cannot run builds for this CUDA version; empty where it may."""
         if not cuda:
             return ""
-        if self._cuda and not within(self._cuda, parsed(cuda)):
+        if self._cuda and not self._wants(cuda):
             return f"is built for CUDA {cuda}, the target wants {self._cuda}"
         driver = version(self.facts.driver) if self.facts.driver else None
         if driver is not None:
@@ -249,6 +252,26 @@ class Rulebook:
                 floor = toolkit.windows if self._platform.startswith("windows") else toolkit.linux
                 if floor and toolkit.cuda in {cuda, cuda.partition(".")[0]} and driver < parsed(floor):
                     return f"is built for CUDA {cuda}, which needs driver {floor}; the target has {self.facts.driver}"
+        return ""
+
+    def _wants(self, cuda: str) -> bool:
+        """Whether the user's range has a CUDA version, or any release of one that names a major version alone."""
+        if "." in cuda:
+            return within(self._cuda, parsed(cuda))
+        return any(
+            within(self._cuda, parsed(line.cuda))
+            for line in self.matrix.tables.lines
+            if line.cuda.partition(".")[0] == cuda
+        )
+
+    def _too_old_for(self, cuda: str) -> str:
+        """A GPU of the target that no CUDA this old knows. Only a hint: code for older GPUs may be compiled for it."""
+        for name, runs in self.facts.gpus:
+            first = self.matrix.first_cuda(runs)
+            if first and "." in cuda and parsed(cuda) < parsed(first):
+                self.advised = True
+                if self._steering:
+                    return f"is built for CUDA {cuda}, and {name} is known to CUDA {first} and newer"
         return ""
 
     def _refuses_line(self, name: str, text: str) -> Rejection | None:
@@ -263,11 +286,20 @@ class Rulebook:
             return None
         known = self.matrix.line(of.line)
         kind = known.accelerator if known else "cuda" if cuda_of(of.line) else "rocm" if "rocm" in of.line else of.line
+        if kind == "cpu" and family is not None and name != family.packages[0] and "+" not in text:
+            return None
         if kind != accelerator and not (accelerator == "metal" and kind == "cpu"):
             return _rejection(name, text, "line", f"is a build for {kind} ({of.line}), the target uses {accelerator}")
-        if reason := self._refuses_cuda(of.cuda):
+        if reason := self._refuses_cuda(of.cuda) or self._too_old_for(of.cuda):
             return _rejection(name, text, "line", reason, "a newer driver, or another CUDA line")
         return None
+
+    def order(self, name: str, text: str) -> object:
+        """What releases of a name are sorted by, highest first."""
+        cuda = (
+            "" if "+" in text or self.family(name) is None else label_of(self.matrix, name, text, self._platform).cuda
+        )
+        return order(text, cuda)
 
     # -- files that no index lists
 
@@ -301,12 +333,15 @@ def _rejection(name: str, text: str, kind: RejectionKind, reason: str, remedy: s
     return Rejection(name, text, kind, reason, remedy)
 
 
-def order(text: str) -> tuple[Version, tuple[int, ...], tuple[int, ...], str]:
-    """For sorting releases: the newest version, then the newest torch and the newest CUDA that its label names."""
+def order(text: str, cuda: str = "") -> tuple[Version, tuple[int, ...], tuple[int, ...], str]:
+    """For sorting releases: the newest version, then the newest torch and the newest CUDA that its label names.
+
+    `cuda` is that of a release without a label.
+    """
     found = parsed(text)
     of = built(text)
 
     def numbers(dotted: str) -> tuple[int, ...]:
         return tuple(int(part) for part in dotted.split(".") if part.isdigit())
 
-    return parsed(found.public), numbers(of.torch), numbers(of.cuda), text
+    return parsed(found.public), numbers(of.torch), numbers(of.cuda or cuda), text

@@ -295,9 +295,7 @@ class View:
             self._catalog.foresee(partial(self._catalog.listing_at, name, url))
         found = [self._catalog.listing(name), *(self._catalog.listing_at(name, url) for url in more)]
         released = rules.releases(name)
-        from mlpin.resolver.rules import order
-
-        return joined(name, [*found, *([released] if released else [])], order)
+        return joined(name, [*found, *([released] if released else [])], partial(rules.order, name))
 
     def _line_indexes(self, name: str) -> list[str]:
         """The indexes of the build lines in which a package of a family may be found for this target."""
