@@ -50,7 +50,11 @@ class DictCatalog:
     `never`; `at random`: some of it before each answer, in any order; `threads`: at once, beside the search.
     """
 
-    def __init__(self, projects: Projects, guesses: str = "never", seed: int = 0) -> None:
+    def __init__(
+        self, projects: Projects, guesses: str = "never", seed: int = 0, lines: Mapping[str, Projects] | None = None
+    ) -> None:
+        self._lines = lines or {}
+        """Further indexes, by URL."""
         self._listings = {name: _listing(name, releases) for name, releases in projects.items()}
         self._projects = projects
         self._mode = guesses
@@ -65,10 +69,17 @@ class DictCatalog:
         self._guess()
         return self._listings.get(name) or Listing(name, "", {})
 
+    def listing_at(self, name: str, url: str) -> Listing:
+        self.read.append(url)
+        releases = self._lines.get(url, {}).get(name)
+        return _listing(name, releases, url) if releases else Listing(name, "", {})
+
     def metadata(self, name: str, version: str, artifact: Artifact) -> Metadata:
         self._guess()
         self.read.append(artifact.filename)
-        release = self._projects[name][version]
+        release = next(
+            place[name][version] for place in (self._projects, *self._lines.values()) if version in place.get(name, {})
+        )
         if release.broken:
             raise BadDistribution(release.broken, where=artifact.filename)
         return Metadata(
@@ -97,13 +108,13 @@ class DictCatalog:
         self._running = False
 
 
-def _listing(name: str, releases: Mapping[str, Release]) -> Listing:
+def _listing(name: str, releases: Mapping[str, Release], index: str = INDEX) -> Listing:
     versions = {}
     for version in sorted(releases, key=Version, reverse=True):
         release = releases[version]
         names = release.files or (f"{name.replace('-', '_')}-{version}-py3-none-any.whl",)
         versions[version] = tuple(artifact(file, release) for file in names)
-    return Listing(name, INDEX, versions)
+    return Listing(name, index, versions)
 
 
 def artifact(filename: str, release: Release = Release()) -> Artifact:
