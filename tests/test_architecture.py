@@ -33,7 +33,8 @@ ALLOWED = {
     "git": VALUES | TEXT_FORMS,
     "project": VALUES | {"hardware", "lock", "manifest", "matrix", "settings_files", "resolver"},
     "verdict": VALUES | {"matrix"},
-    "report": VALUES | TEXT_FORMS | {"report", "pipeline", "resolver"},
+    "audit": VALUES | {"matrix", "stack"},
+    "report": VALUES | TEXT_FORMS | {"report", "audit", "matrix", "pipeline", "resolver"},
 }
 NEVER_AT_VERSION = ("urllib3", "ssl", "asyncio", "packaging", "resolvelib", "yaml", "tomllib", "mlpin.pipeline")
 NEVER_WHEN_WARM = ("urllib3", "ssl", "http.client", "yaml", "zipfile", "tarfile", "mlpin.index.simple", "mlpin.sources")

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mlpin.errors import InputError
-from mlpin.matrix import gpus as names
 from mlpin.matrix.matrix import Matrix
 from mlpin.settings import Settings, TargetSettings
 from mlpin.target import Hardware, Platform
@@ -46,6 +45,8 @@ def hardware(
 
     def said(field: str) -> str:
         return str(getattr(command_line, field) or getattr(one, field) or getattr(settings, field) or "")
+
+    from mlpin.matrix import gpus as names
 
     listed = command_line.gpus or one.gpus or settings.gpus or ()
     found = tuple(dict.fromkeys(names.find(rules.gpus, name) for name in listed))

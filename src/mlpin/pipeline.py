@@ -370,7 +370,7 @@ def fingerprint(project: Project, plan: TargetPlan) -> str:
         "requires-python": project.manifest.requires_python,
         "target": [plan.target.name, plan.target.python, plan.target.platform.name, plan.target.platform.glibc],
         "hardware": plan.target.hardware,
-        "matrix": [project.matrix.digest, sorted(project.matrix.off), project.matrix.own_digest],
+        "matrix": [project.matrix.digest, sorted(project.matrix.off), project.matrix.own],
         "families": sorted((settings.families or {}).items()),
         "selection": [plan.extras, plan.groups],
         "options": recorded_options(settings),

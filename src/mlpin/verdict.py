@@ -30,13 +30,14 @@ def verdict(matrix: Matrix, target: Target, resolution: Resolution) -> Verdict:
     facts = Facts.of(target)
     packages = [Package(name, str(pin.version), bool(pin.wheels)) for name, pin in sorted(pins.items())]
     rules: dict[str, dict[str, Any]] = {}
+    held = holding(matrix, packages, facts)
     families = {name for family in matrix.tables.families for name in family.packages}
     for package in packages:
         found: dict[str, Any] = {}
         if package.name in families and (line := label_of(matrix, package.name, package.version, facts.platform).line):
             found["line"] = line
-        if held := holding(matrix, package, packages, facts):
-            found["rules"] = held
+        if package.name in held:
+            found["rules"] = held[package.name]
         if found:
             rules[package.name] = found
     tables: dict[str, Any] = {"floor": _floor(matrix, packages, facts)}

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from packaging.version import Version
-
 from mlpin.matrix.labels import Built, built, is_vendor_build
 from mlpin.matrix.matrix import Matrix
 from mlpin.matrix.ranges import same_release, version, within
@@ -75,19 +73,22 @@ class Finding(NamedTuple):
 
 def label_of(matrix: Matrix, package: str, text: str, platform: str) -> Built:
     """How a release was built: by its label, else what the package index is known to carry."""
-    found = built(text)
-    if found.line or is_vendor_build(text):
-        return found
-    known = version(text)
-    line = matrix.default_line(package, known, platform) if known else ""
-    return found._replace(line=line, cuda=matrix.cuda(line)) if line else found
+    mark = (package, text, platform)
+    known = matrix.labels.get(mark)
+    if known is None:
+        known = built(text)
+        if not known.line and not is_vendor_build(text) and (parsed := version(text)):
+            line = matrix.default_line(package, parsed, platform)
+            known = known._replace(line=line, cuda=matrix.cuda(line)) if line else known
+        matrix.labels[mark] = known
+    return known
 
 
 def rows(rule: Rule, matrix: Matrix, package: Package, facts: Facts) -> list[str]:
     """The ranges that the rule states for this package on this machine; none where it does not speak of it."""
     if rule.platforms and not any_of(rule.platforms, facts.platform):
         return []
-    if rule.python and not (facts.python and within(rule.python, Version(facts.python))):
+    if rule.python and not (facts.python and _within(rule.python, facts.python)):
         return []
     if rule.accelerator and not (
         facts.uses_cuda if rule.accelerator == "cuda" else facts.accelerator == rule.accelerator
@@ -108,14 +109,19 @@ def rows(rule: Rule, matrix: Matrix, package: Package, facts: Facts) -> list[str
     return found
 
 
+def _within(wanted: str, text: str) -> bool:
+    found = version(text)
+    return found is not None and within(wanted, found)
+
+
 def judge(matrix: Matrix, packages: Iterable[Package], facts: Facts) -> list[Finding]:
     """What the matrix has against the set, worst first; the same set gives the same list."""
-    stack: dict[str, list[Package]] = {}
-    for package in packages:
-        stack.setdefault(package.name, []).append(package)
+    stack = _stack(packages)
     found: list[Finding] = []
     for name in sorted(stack):
         for rule in matrix.rules(name):
+            if not _concerned(rule, stack, facts):
+                continue
             for package in stack[name]:
                 for wanted in rows(rule, matrix, package, facts):
                     found += _against(matrix, rule, wanted, package, stack, facts)
@@ -132,8 +138,7 @@ def _against(
         bad = [gpu for gpu in facts.gpus if (level := capability(gpu[1])) and not serves(rule.kernels, level)]
         return [Finding(rule, (mine, ("gpu", _gpu(gpu))), ", ".join(rule.kernels)) for gpu in bad]
     if rule.other == "gpu":
-        levels = [(gpu, Version(gpu[1])) for gpu in facts.gpus if capability(gpu[1])]
-        bad = [gpu for gpu, level in levels if within(wanted, level) == (rule.verb == "fails")]
+        bad = [gpu for gpu in facts.gpus if capability(gpu[1]) and _within(wanted, gpu[1]) == (rule.verb == "fails")]
         return [Finding(rule, (mine, ("gpu", _gpu(gpu))), wanted) for gpu in bad]
     if rule.of_target:
         text = getattr(facts, rule.other)
@@ -161,23 +166,37 @@ def _against(
     return made
 
 
-def holding(matrix: Matrix, package: Package, packages: Iterable[Package], facts: Facts) -> list[str]:
-    """Ids of the rules, untested ones aside, that speak of this package here and hold."""
+def holding(matrix: Matrix, packages: Iterable[Package], facts: Facts) -> dict[str, list[str]]:
+    """By package, the ids of the rules, untested ones aside, that speak of it here and hold."""
+    stack = _stack(packages)
+    found: dict[str, list[str]] = {}
+    for name in stack:
+        for rule in matrix.rules(name):
+            if rule.severity == "untested" or not _concerned(rule, stack, facts):
+                continue
+            for package in stack[name]:
+                wanted = rows(rule, matrix, package, facts)
+                if wanted and not any(_against(matrix, rule, one, package, stack, facts) for one in wanted):
+                    ids = found.setdefault(name, [])
+                    if rule.id not in ids:
+                        ids.append(rule.id)
+    return {name: sorted(ids) for name, ids in found.items()}
+
+
+def _stack(packages: Iterable[Package]) -> dict[str, list[Package]]:
     stack: dict[str, list[Package]] = {}
-    for one in packages:
-        stack.setdefault(one.name, []).append(one)
-    found = []
-    for rule in matrix.rules(package.name):
-        if rule.severity == "untested" or (rule.other and not rule.of_target and rule.other not in stack):
-            continue
-        if rule.of_target and not (
-            facts.gpus if rule.verb == "kernels" or rule.other == "gpu" else getattr(facts, rule.other)
-        ):
-            continue
-        wanted = rows(rule, matrix, package, facts)
-        if wanted and not any(_against(matrix, rule, one, package, stack, facts) for one in wanted):
-            found.append(rule.id)
-    return sorted(set(found))
+    for package in packages:
+        stack.setdefault(package.name, []).append(package)
+    return stack
+
+
+def _concerned(rule: Rule, stack: Mapping[str, list[Package]], facts: Facts) -> bool:
+    """Whether the other side of a rule is there at all."""
+    if not rule.of_target:
+        return rule.other in stack
+    if rule.verb == "kernels" or rule.other == "gpu":
+        return bool(facts.gpus)
+    return bool(getattr(facts, rule.other))
 
 
 def mismatch(matrix: Matrix, mine: Built, torch: Package, platform: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from mlpin.matrix.tables import Gpu, Line, Supplied, Wheels
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from mlpin.matrix.labels import Built
     from mlpin.matrix.read import Source
 
 SHIPPED = Path(__file__).with_name("matrix.jsonl")
@@ -32,12 +32,15 @@ class Matrix:
             self._own.setdefault(rule.package, []).append(rule)
         self._extra = own
         self.off = dict(off or {})
-        self.own_digest = hashlib.sha256(repr(own).encode()).hexdigest() if own else ""
+        self.own = repr(own) if own else ""
+        """A project's own part as text: equal text, equal rules."""
         self.version = packed.version
         self.digest = packed.digest
         mine = {rule.other for rule in own.rules if not rule.of_target} if own else set()
         self.others: frozenset[str] = packed.others | mine
         self._rules: dict[str, tuple[Rule, ...]] = {}
+        self.labels: dict[tuple[str, str, str], Built] = {}
+        """What `judge.label_of` has worked out, by package, version and platform."""
 
     @classmethod
     def shipped(cls, own: Source | None = None, off: Mapping[str, str] | None = None) -> Matrix:

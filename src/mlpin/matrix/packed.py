@@ -5,14 +5,15 @@ Made from `data/matrix/*.toml` by `data/pack.py`; a test holds that it is up to 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mlpin.matrix.read import Source
 from mlpin.matrix.rule import Rule
 from mlpin.matrix.tables import Abi, Alias, Arch, Default, Family, Gpu, Line, Supplied, Toolkit, Wheels
+
+if TYPE_CHECKING:
+    from mlpin.matrix.read import Source
 
 FORMAT = 1
 TABLES = "@tables"
@@ -38,6 +39,8 @@ def pack(source: Source) -> bytes:
         lines.setdefault(f"@wheels:{wheels.package}", []).append(wheels)
     for supplied in sorted(source.metadata):
         lines.setdefault(f"@metadata:{supplied.package}", []).append(supplied)
+    import hashlib
+
     body = b""
     places = {}
     for name in sorted(lines):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
+
+# Imported when first used: a run that changes nothing compares nothing.
 
 
 @cache
 def version(text: str) -> Version | None:
     """The version that `text` is, None where it is none."""
+    from packaging.version import InvalidVersion, Version
+
     try:
         return Version(text)
     except InvalidVersion:
@@ -19,9 +25,12 @@ def version(text: str) -> Version | None:
 
 @cache
 def _range(text: str) -> SpecifierSet:
+    from packaging.specifiers import SpecifierSet
+
     return SpecifierSet(text)
 
 
+@cache
 def within(text: str, found: Version) -> bool:
     """Whether a version is in a range; the empty range has every version."""
     return not text or _range(text).contains(found, prereleases=True)
