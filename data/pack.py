@@ -22,13 +22,16 @@ def source() -> tuple[Source, list[Mistake]]:
 
 def main() -> int:
     """Pack, or check."""
+    if sys.argv[1:] not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 2
     found, mistakes = source()
     for mistake in mistakes:
         print(mistake)
     if mistakes:
         return 1
     data = pack(found)
-    if "--check" in sys.argv[1:]:
+    if sys.argv[1:]:
         if not PACKED.exists() or PACKED.read_bytes() != data:
             print(f"{PACKED.name} is not up to date: run python data/pack.py")
             return 1

@@ -481,8 +481,10 @@ def test_an_empty_override_says_that_there_is_no_cuda(root: Path) -> None:
 
 def test_a_machine_without_gpus_may_be_said_to_have_cuda(root: Path) -> None:
     target = as_target(detect({"CONDA_OVERRIDE_CUDA": "12.4"}, root))
-    assert target["accelerator"] == "cuda"
-    assert not target.keys() & {"driver", "gpus"}
+    assert (target["accelerator"], target["driver"]) == ("cuda", "CUDA 12.4")
+    assert "gpus" not in target
+    for said, driver in (("12", "CUDA 12.0"), ("12.4.1", "CUDA 12.4")):
+        assert as_target(detect({"CONDA_OVERRIDE_CUDA": said}, root))["driver"] == driver
 
 
 def test_an_override_that_is_no_version_is_not_heeded(root: Path) -> None:
@@ -528,7 +530,7 @@ def test_a_mac_as_a_target() -> None:
 
 
 def test_a_table_to_paste() -> None:
-    text = as_toml(KNOWN._replace(gpus=(Gpu('a "quoted" name'),)), "train")
+    text = as_toml(as_target(KNOWN._replace(gpus=(Gpu('a "quoted" name'),))), "train")
     assert text.startswith("[tool.mlpin.targets.train]\n")
     assert tomllib.loads(text)["tool"]["mlpin"]["targets"]["train"]["gpus"] == ['a "quoted" name']
 

@@ -20,6 +20,7 @@ class Audit(NamedTuple):
     findings: Sequence[Finding]
     known: int
     total: int
+    """Packages by name: one with two versions, or without any, is one."""
 
     @property
     def broken(self) -> int:
@@ -27,16 +28,11 @@ class Audit(NamedTuple):
 
 
 def audit(matrix: Matrix, stack: Stack, facts: Facts) -> Audit:
-    """Judge a stack on a machine of which `facts` are known; what the stack states of it fills the gaps."""
-    facts = facts._replace(
-        python=facts.python or stack.python,
-        platform=facts.platform or _kind(stack.platform) or "linux-x86_64",
-    )
-    packages = [_package(matrix, pinned) for pinned in stack.packages if pinned.version]
+    """Judge a stack on a machine of which `facts` are known."""
+    packages = [_package(matrix, pinned) for pinned in stack.packages]
     names = {package.name for package in packages}
-    return Audit(
-        stack, facts, judge(matrix, packages, facts), sum(matrix.knows(name) for name in names), len(stack.packages)
-    )
+    found = judge(matrix, [package for package in packages if package.version], facts)
+    return Audit(stack, facts, found, sum(matrix.knows(name) for name in names), len(names))
 
 
 def _package(matrix: Matrix, pinned: Pinned) -> Package:
@@ -52,9 +48,3 @@ def _labelled(pinned: Pinned) -> str:
     stated = {file.split("-")[1] for file in pinned.files if file.endswith(".whl") and file.count("-") >= 4}
     labelled = {text for text in stated if text.partition("+")[0] == pinned.version and "+" in text}
     return labelled.pop() if len(labelled) == 1 and len(stated) == 1 else pinned.version
-
-
-def _kind(platform: str) -> str:
-    """A platform's name without a release: `macos-14-arm64` is `macos-arm64`."""
-    parts = platform.split("-")
-    return f"{parts[0]}-{parts[-1].lower()}" if len(parts) > 1 else ""

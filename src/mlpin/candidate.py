@@ -72,6 +72,11 @@ class Artifact(NamedTuple):
         """The sha256 in hexadecimal, or empty."""
         return next((value for name, value in self.hashes if name == "sha256"), "")
 
+    @property
+    def secure_hashes(self) -> dict[str, str]:
+        """Those of its hashes that a lock may rest on."""
+        return {name: value for name, value in self.hashes if name in {"sha256", "sha384", "sha512"}}
+
 
 class Listing:
     """What one index says of one project: its versions, newest first, each with its files.

@@ -30,7 +30,11 @@ COMMANDS = {
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, hint=f"`{self.prog} --help` lists the options")
+        raise _unusable(message, self.prog.partition(" ")[2])
+
+
+def _unusable(message: str, command: str | None) -> UsageError:
+    return UsageError(message, hint=f"`{f'mlpin {command}' if command else 'mlpin'} --help` lists the options")
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
@@ -58,10 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         parser = _parser(given)
-        options = parser.parse_args(given)
-        if options.command is None:
-            parser.print_help()
+        options, unknown = parser.parse_known_args(given)
+        if options.command is None and not unknown:
+            say(parser.format_help())
             return 2
+        if unknown:
+            return _failed(_unusable(f"unrecognized arguments: {' '.join(unknown)}", options.command), given)
         return int(import_module(f"mlpin.commands.{options.command}").run(options))
     except MlpinError as problem:
         return _failed(problem, given)

@@ -39,9 +39,12 @@ def matrix(settings: Settings, shown: Callable[[Path], str] = str) -> Matrix:
 
 
 def hardware(
-    one: TargetSettings, settings: Settings, command_line: Settings, platform: Platform, rules: Matrix
+    one: TargetSettings, settings: Settings, command_line: Settings, platform: Platform | None, rules: Matrix
 ) -> Hardware:
-    """What a target must run on. A driver or a GPU says the accelerator too. Raises `InputError`."""
+    """What a target must run on, on a platform where it is known. A driver or a GPU says the accelerator too.
+
+    Raises `InputError`.
+    """
 
     def said(field: str) -> str:
         return str(getattr(command_line, field) or getattr(one, field) or getattr(settings, field) or "")
@@ -62,9 +65,9 @@ def hardware(
             hint=f'leave the driver, the GPUs and `cuda` out, or say accelerator = "{implied}"',
         )
     accelerator = accelerator or implied
-    if accelerator in {"cuda", "rocm"} and platform.system == "macos":
+    if platform and accelerator in {"cuda", "rocm"} and platform.system == "macos":
         raise InputError(f"macOS has no {accelerator}", hint='accelerator = "metal" or "cpu"')
-    if accelerator == "metal" and platform.system != "macos":
+    if platform and accelerator == "metal" and platform.system != "macos":
         raise InputError(f"{platform.name} has no Metal", hint='accelerator = "cuda", "rocm" or "cpu"')
     if driver.startswith("CUDA "):
         number = rules.driver_for(driver[5:])

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpin import host, nvml
 from mlpin.errors import InputError
@@ -93,28 +93,32 @@ def detect(
     )
 
 
-def as_target(machine: Machine) -> dict[str, object]:
-    """The machine as the fields of a table `[tool.mlpin.targets.NAME]`, without what is not known."""
+def as_target(machine: Machine, runs: Callable[[str], str] | None = None) -> dict[str, Any]:
+    """The machine as the fields of a table `[tool.mlpin.targets.NAME]`, without what is not known.
+
+    `runs` tells what code a GPU of a name runs, as far as mlpin knows it: any other goes by what its driver says.
+    """
     accelerator = _accelerator(machine)
-    table: dict[str, object] = {
+    table: dict[str, Any] = {
         "python": ".".join(machine.python.split(".")[:2]),
         "platform": machine.platform,
         "glibc": machine.glibc if machine.platform.startswith("linux-") else "",
         "accelerator": accelerator,
     }
     if accelerator == "cuda":
-        table["driver"] = machine.driver
-        table["gpus"] = sorted({gpu.name or _architecture(gpu) for gpu in machine.gpus} - {""})
+        overridden = "CONDA_OVERRIDE_CUDA" in machine.overrides
+        table["driver"] = f"CUDA {_two_parts(machine.cuda)}" if overridden else machine.driver
+        table["gpus"] = sorted({_name(gpu, runs) for gpu in machine.gpus} - {""})
     elif accelerator == "rocm":
         table["gpus"] = list(machine.amd)
     return {key: value for key, value in table.items() if value}
 
 
-def as_toml(machine: Machine, name: str) -> str:
+def as_toml(target: Mapping[str, Any], name: str) -> str:
     """The table of a target called `name`, ready to be pasted."""
     import tomli_w
 
-    return tomli_w.dumps({"tool": {"mlpin": {"targets": {name: as_target(machine)}}}})
+    return tomli_w.dumps({"tool": {"mlpin": {"targets": {name: target}}}})
 
 
 def as_json(machine: Machine) -> str:
@@ -133,8 +137,18 @@ def _accelerator(machine: Machine) -> str:
     return "metal" if machine.platform.startswith("macos-") and machine.platform.endswith("-arm64") else "cpu"
 
 
-def _architecture(gpu: Gpu) -> str:
-    return f"sm_{gpu.capability.replace('.', '')}" if gpu.capability else ""
+def _name(gpu: Gpu, runs: Callable[[str], str] | None) -> str:
+    """The product's name where it says what the driver says, else the compute capability; empty: neither is known."""
+    architecture = f"sm_{gpu.capability.replace('.', '')}" if gpu.capability else ""
+    if runs is None:
+        return gpu.name or architecture
+    known = runs(gpu.name) if gpu.name else ""
+    return gpu.name if known and known == (gpu.capability or known) else architecture
+
+
+def _two_parts(version: str) -> str:
+    """`12.4` of `12.4.1`, `12.0` of `12`."""
+    return ".".join(f"{version}.0".split(".")[:2])
 
 
 def _is_container(environ: Mapping[str, str], root: Path) -> bool:
@@ -243,7 +257,8 @@ def _overridden(
             notes.append(f"{name} is not heeded: {value!r} is no version")
             return found
         heeded.append(name)
-        notes.append(f"{name} is set: {value or 'none'} instead of {found or 'none'}")
+        if value != found:
+            notes.append(f"{name} is set: {value or 'none'} instead of {found or 'none'}")
         return value
 
     cuda = override("CONDA_OVERRIDE_CUDA", r"\d+(\.\d+)*", cuda)

@@ -28,6 +28,8 @@ class Resolution(NamedTuple):
     edges: Mapping[Key, Sequence[Edge]]
     """By key: who asks for it, in a stable order."""
     rounds: int = 0
+    refused: Sequence[Rejection] = ()
+    """Versions that the search came to and passed over because their metadata cannot be had."""
 
 
 class Seen(NamedTuple):

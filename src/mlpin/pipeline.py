@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mlpin.candidate import Rejection, distribution
 from mlpin.errors import InputError
+from mlpin.index.names import version
 from mlpin.lock import file as lock_file
 from mlpin.manifest.model import Context, Note
 from mlpin.outcome import Conflict, GaveUp, Outcome, Resolution
@@ -282,6 +284,8 @@ def _lock_target(
         for name, pin in sorted(pins.items())
         if pin.yanked is not None
     ]
+    notes += [(url.rpartition("/")[2], f"passed over: {reason}") for url, reason in view.policy.absent.items()]
+    notes += _passed_over(outcome)
     notes += _missing_extras(outcome, view)
     notes += judged.notes
     if trees and len(trees) < len(pins):
@@ -316,6 +320,21 @@ def _sources(
         return made[0]
 
     return sources
+
+
+def _passed_over(outcome: Resolution) -> list[tuple[str, str]]:
+    """What the search had to do without: releases newer than what is locked, whose metadata cannot be had."""
+    found: dict[str, list[Rejection]] = {}
+    for one in outcome.refused:
+        pin = outcome.pins.get(distribution(one.name))
+        if pin is None or pin.version < version(one.version):
+            found.setdefault(one.name, []).append(one)
+    notes = []
+    for name, refused in sorted(found.items()):
+        newest = max(refused, key=lambda one: version(one.version))
+        more = f" and {len(refused) - 1} older" if len(refused) > 1 else ""
+        notes.append((f"{name} {newest.version}{more}", "passed over: " + _note((newest.reason, newest.remedy))))
+    return notes
 
 
 def _missing_extras(outcome: Resolution, view: Any) -> list[tuple[str, str]]:

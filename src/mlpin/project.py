@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from mlpin import hardware, host, manifest
 from mlpin.errors import InputError, UsageError
+from mlpin.fields import Fields
 from mlpin.lock import file as lock_file
 from mlpin.manifest.model import Context, Manifest
 from mlpin.matrix.matrix import Matrix
@@ -18,6 +19,8 @@ from mlpin.requirement import Declared
 from mlpin.settings import Settings, TargetSettings, merged
 from mlpin.target import Target, parse_platform, python_minor
 
+MLPIN_TOML, PYPROJECT = "mlpin.toml", "pyproject.toml"
+_OF_REQUIREMENTS = ("constraints", "overrides", "MLPIN_CONSTRAINT", "MLPIN_OVERRIDE")
 LATEST_PYTHON = 14
 """The newest minor version that is looked for when a project allows only newer Pythons than this one."""
 
@@ -63,7 +66,8 @@ def load(
         passed_over = tuple(context.shown(other) for other in found.passed_over)
         path = found.path
     read = manifest.read(path, context)
-    own = [*_beside(path, context), *read.layers]
+    beside = _beside(read, context)
+    own = [*read.layers, *beside] if path.name == MLPIN_TOML else [*beside, *read.layers]
     layers = all_layers(command_line, own, environ, directory=path.parent, context=context)
     settings = with_index_credentials(merged(layers), environ)
     rules = hardware.matrix(settings, context.shown)
@@ -72,37 +76,68 @@ def load(
 
 
 def own_settings(folder: Path, context: Context) -> Settings:
-    """What the project in a directory says in mlpin's own tables; nothing where there is no project.
+    """What the environment and the project in a directory say to mlpin itself, requirements left out.
 
     For commands that need no requirement of it. Raises `InputError` where a file is broken.
     """
-    from mlpin.manifest.pyproject import own_settings as read_own
-    from mlpin.manifest.toml_lines import TomlFile
+    from mlpin.settings_files import mlpin_environ
 
-    layers = []
-    for name in ("mlpin.toml", "pyproject.toml"):
-        path = folder / name
-        if path.is_file():
-            file = TomlFile.read(path, context)
-            with file.located():
-                fields = file.fields
-                if name == "pyproject.toml":
-                    fields = fields.table("tool").table("mlpin")
-                layers.append(read_own(file, fields, context))
+    environ = {key: value for key, value in context.environ.items() if key not in _OF_REQUIREMENTS}
+    layers = [mlpin_environ(environ, base=context.root, context=context)]
+    layers += [
+        _settings_in(path, context, without=_OF_REQUIREMENTS)
+        for name in (MLPIN_TOML, PYPROJECT)
+        if (path := folder / name).is_file()
+    ]
     return merged(layers)
 
 
-def _beside(path: Path, context: Context) -> Sequence[Settings]:
-    """The settings of an `mlpin.toml` that lies beside another manifest."""
-    other = path.parent / "mlpin.toml"
-    if path.name == "mlpin.toml" or not other.is_file():
-        return ()
-    from mlpin.manifest.pyproject import own_settings
+def _settings_in(path: Path, context: Context, without: Sequence[str] = ()) -> Settings:
+    """Mlpin's settings in a file: all of mlpin.toml, [tool.mlpin] of pyproject.toml."""
+    from mlpin.manifest.pyproject import own_settings as settings_in
     from mlpin.manifest.toml_lines import TomlFile
 
-    file = TomlFile.read(other, context)
+    file = TomlFile.read(path, context)
     with file.located():
-        return (own_settings(file, file.fields, context),)
+        fields = file.fields if path.name == MLPIN_TOML else file.fields.table("tool").table("mlpin")
+        kept = {key: value for key, value in fields.data.items() if key not in without}
+        return settings_in(file, Fields(kept, fields.file, fields.path), context)
+
+
+def _beside(read: Manifest, context: Context) -> Sequence[Settings]:
+    """The settings of an mlpin.toml beside another manifest, and of a pyproject.toml that declares nothing itself.
+
+    A script goes by its own [tool.mlpin], not by that of the project around it.
+    """
+    folder = read.path.parent
+    own, pyproject = folder / MLPIN_TOML, folder / PYPROJECT
+    files = [own] if read.path != own and own.is_file() else []
+    if read.kind not in {"script", "pyproject"} and pyproject.is_file() and pyproject not in _declaring(folder):
+        files.append(pyproject)
+    return [_settings_in(file, context) for file in files]
+
+
+def _declaring(folder: Path) -> tuple[Path, ...]:
+    """The manifests of a directory."""
+    try:
+        found = manifest.find(folder)
+    except InputError:
+        return ()
+    return (found.path, *found.passed_over)
+
+
+def target_of(settings: Settings, name: str) -> TargetSettings:
+    """The target of a name, or of one of its Pythons (`train-py311`). Raises `UsageError` where there is none."""
+    for one in (settings.targets or {}).values():
+        pythons = _pythons(one, settings)
+        if name == one.name:
+            return one._replace(python=pythons)
+        for each, python in zip(_names(one.name, pythons), pythons, strict=False):
+            if name == each:
+                return one._replace(python=(python,))
+    known = {each for one in (settings.targets or {}).values() for each in _names(one.name, _pythons(one, settings))}
+    shown = ", ".join(sorted({*(settings.targets or ()), *known})) or "none is configured"
+    raise UsageError(f"there is no target `{name}`", hint=f"targets: {shown}")
 
 
 def _plans(
@@ -114,13 +149,9 @@ def _plans(
     command_line: Settings,
     rules: Matrix,
 ) -> tuple[TargetPlan, ...]:
-    described = dict(settings.targets or {})
-    if only is not None and only not in described:
-        names = [name for name, wanted in described.items() for name in _names(name, _pythons(wanted, settings))]
-        if only not in names:
-            known = ", ".join(sorted({*described, *names})) or "none is configured"
-            raise UsageError(f"there is no target `{only}`", hint=f"targets: {known}")
-    wanted = list(described.values()) or [TargetSettings()]
+    if only is not None:
+        target_of(settings, only)
+    wanted = list((settings.targets or {}).values()) or [TargetSettings()]
     plans = []
     for one in wanted:
         pythons = _pythons(one, settings, command_line)
@@ -182,7 +213,7 @@ def _plan(
         before = _detected_before(lock)
     if python is None:
         python = str(before.get("python", "")) if "python" in before.get("detected", ()) else ""
-        if not python or not _allowed(python, read.requires_python):
+        if not python or not allows(read.requires_python, python):
             python = _detect_python(read)
         detected.append("python")
     if platform is None:
@@ -238,7 +269,8 @@ def _detected_before(lock: Path) -> Mapping[str, Any]:
     return old.target if old and old.created_by == "mlpin" else {}
 
 
-def _allowed(python: str, requires_python: str) -> bool:
+def allows(requires_python: str, python: str) -> bool:
+    """Whether a range of Python versions has any release of `3.11`, or `3.11.4` itself."""
     if not requires_python:
         return True
     from mlpin.candidate import PYTHON, Candidate
@@ -255,10 +287,10 @@ def _detect_python(read: Manifest) -> str:
     """This interpreter's version if the project allows it, else the lowest that it allows."""
     major, minor = host.python()
     mine = f"{major}.{minor}"
-    if _allowed(mine, read.requires_python):
+    if allows(read.requires_python, mine):
         return mine
     for other in range(6, LATEST_PYTHON + 6):
-        if _allowed(f"3.{other}", read.requires_python):
+        if allows(read.requires_python, f"3.{other}"):
             return f"3.{other}"
     place = read.requires_python_origin.place if read.requires_python_origin else read.path.name
     raise InputError(f"no Python 3 satisfies requires-python `{read.requires_python}`", where=place)

@@ -2,6 +2,9 @@
 
 Advice is followed first: published pins and pairs to avoid count like requirements. Where that has no solution they
 count no more, except pins that clash with one of the user's own.
+
+A lock states a hash of every file. Where an index states none the file itself is needed, and may turn out not to be
+there: then it is solved again without it.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from mlpin.errors import BadDistribution, IndexUnavailable
 from mlpin.outcome import Outcome, Resolution
 from mlpin.project import Project, TargetPlan
 from mlpin.requirement import Declared, IndexSource, normalise
@@ -34,6 +38,46 @@ def resolved(
     progress: Progress | None,
 ) -> tuple[Outcome, View]:
     """How it ends for a target, and the view in which it did. Raises what the catalog raises."""
+    while True:
+        outcome, view = _advised(project, plan, catalog, policy, requirements, sources, progress)
+        absent = _absent(outcome, catalog) if isinstance(outcome, Resolution) else {}
+        if not absent:
+            return outcome, view
+        policy = policy._replace(absent={**policy.absent, **absent})
+
+
+def _absent(resolution: Resolution, catalog: Catalog) -> dict[str, str]:
+    """By URL, the files of a resolution that have no hash and cannot be had to compute it, with the reason."""
+    found = {}
+    for pin in resolution.pins.values():
+        if pin.source is not None or pin.base is not None:
+            continue
+        for file in pin.wheels or filter(None, (pin.sdist,)):
+            if file.secure_hashes:
+                continue
+            try:
+                catalog.sha256(file)
+            except BadDistribution as error:
+                found[file.url] = error.message
+            except IndexUnavailable as error:
+                raise IndexUnavailable(
+                    error.message,
+                    where=error.where,
+                    notes=(f"its hash is stated nowhere, so {pin.name} {pin.version} must be downloaded once",),
+                    hint=error.hint or "lock where that server can be reached",
+                ) from None
+    return found
+
+
+def _advised(
+    project: Project,
+    plan: TargetPlan,
+    catalog: Catalog,
+    policy: Policy,
+    requirements: Sequence[Declared],
+    sources: Callable[[], Sources],
+    progress: Progress | None,
+) -> tuple[Outcome, View]:
     pinned = frozenset(line.name for line in requirements if specifier(line.specifier).exact)
 
     def attempt(rules: Rulebook) -> tuple[Outcome, View]:

@@ -1,6 +1,8 @@
 """Measures the matrix against ../shared/ground_truth: what it finds of what broke, what it refuses of what runs.
 
 python tests/long/ground_truth.py [-v] [DATA_FILE.toml ...]     (default: all of data/matrix)
+
+`test_ground_truth.py` asserts it; this is the ruler, and the command to work on data with.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from mlpin.matrix.read import Source, read
 from mlpin.requirement import normalise
 
 ROOT = Path(__file__).parents[2]
+DATA = ROOT / "data" / "matrix"
 GROUND = ROOT.parent / "shared" / "ground_truth"
 
 
@@ -29,6 +32,8 @@ class Case(NamedTuple):
     packages: tuple[Package, ...]
     facts: Facts
     raw: Any
+    confirmed: bool = False
+    """Of a stack that runs: whether it is a released image or a thread says so, not a lock that nobody vouches for."""
 
 
 def matrix_of(paths: list[Path]) -> Matrix:
@@ -63,8 +68,21 @@ def driver(matrix: Matrix, text: Any) -> str:
     return text if re.fullmatch(r"\d+(\.\d+)*", text) else ""
 
 
+def families() -> dict[str, str]:
+    """By the id of each rule, the family that it belongs to: the data file that it stands in."""
+    found = {}
+    for path in sorted(DATA.glob("*.toml")):
+        source, wrong = read(path.read_text(encoding="utf-8"), path.name)
+        assert not wrong, wrong
+        found |= dict.fromkeys((rule.id for rule in source.rules), path.stem)
+    return found
+
+
 def broken(matrix: Matrix) -> Iterator[Case]:
+    """What no index's metadata shows and what breaks."""
     for raw in json.loads((GROUND / "broken.json").read_text())["cases"]:
+        if raw["visible_in_metadata"] is not False or raw["severity"] != "broken":
+            continue
         stack = {normalise(name): version for name, version in raw["stack"].items()}
         if match := re.match(r"([A-Za-z0-9_.]+)-([^-]+)-.*\.whl", raw.get("artifact") or ""):
             stack[normalise(match[1])] = match[2]
@@ -85,9 +103,10 @@ def broken(matrix: Matrix) -> Iterator[Case]:
 
 
 def good(matrix: Matrix) -> Iterator[Case]:
+    """Stacks that people run, most of them looked at one by one."""
     for raw in json.loads((GROUND / "good.json").read_text())["cases"]:
         system, _, machine = (raw.get("os_arch") or "linux x86_64").partition(" ")
-        wheel = raw.get("manager") not in {"conda", "pixi", "mamba"}
+        manager = raw["manager"]
         facts = Facts(
             platform(system, machine),
             raw.get("python") or "",
@@ -95,26 +114,34 @@ def good(matrix: Matrix) -> Iterator[Case]:
             driver=driver(matrix, raw.get("driver")),
             cuda=cuda(raw.get("cuda")),
         )
-        packages = tuple(
-            Package(normalise(name) if wheel else matrix.aliases.get(name, name), str(version), wheel=wheel)
-            for name, version in raw["packages"].items()
-        )
-        yield Case(raw["id"], packages, facts, raw)
+        packages = []
+        for name, version in raw["packages"].items():
+            # Of `conda+pypi` only conda's own names tell; every other one is judged as a wheel, which is the stricter.
+            conda = manager == "conda" or (manager == "conda+pypi" and name in matrix.aliases)
+            packages.append(_package(matrix, name, version, conda=conda))
+        confirmed = raw["grade"] in {"released image", "thread-confirmed, small"}
+        yield Case(raw["id"], tuple(packages), facts, raw, confirmed)
+
+
+def _package(matrix: Matrix, name: str, version: Any, *, conda: bool) -> Package:
+    return Package(matrix.aliases.get(name, name) if conda else normalise(name), str(version), not conda)
+
+
+def readable() -> bool:
+    """Whether `stacks` can be read here: it takes the command zstd."""
+    return shutil.which("zstd") is not None
 
 
 def stacks(matrix: Matrix) -> Iterator[Case]:
-    if not shutil.which("zstd"):
-        return
+    """Whole sets from locks and hosted images, all on linux-x86_64."""
     text = subprocess.run(["zstd", "-dc", GROUND / "stacks.json.zst"], capture_output=True, check=True).stdout
     for raw in json.loads(text):
         eco = raw.get("eco") or {}
-        packages = []
-        for name, version in raw["packages"].items():
-            conda = (eco.get(name) if isinstance(eco, dict) else None) == "conda"
-            packages.append(Package(matrix.aliases.get(name, name) if conda else normalise(name), str(version), not conda))
-        yield Case(
-            raw["id"], tuple(packages), Facts(python=raw.get("python") or "", cuda=cuda(raw.get("cuda"))), raw
+        packages = tuple(
+            _package(matrix, name, version, conda=eco.get(name) == "conda") for name, version in raw["packages"].items()
         )
+        facts = Facts(python=raw.get("python") or "", cuda=cuda(raw.get("cuda")))
+        yield Case(raw["id"], packages, facts, raw, raw["id"].startswith(("colab:", "smd:", "pangeo:")))
 
 
 def names_of(cause: str) -> set[str]:
@@ -135,34 +162,54 @@ def names_of(cause: str) -> set[str]:
 
 
 def explains(finding: Finding, causes: list[str]) -> bool:
-    named = {name for name, _ in finding.packages} | {alias for name, _ in finding.packages for alias in CONDA.get(name, ())}
+    named = {name for name, _ in finding.packages} | {
+        alias for name, _ in finding.packages for alias in CONDA.get(name, ())
+    }
     return all(names_of(cause) & named for cause in causes)
 
 
 CONDA = {"torch": ("pytorch",), "cuda": ("cudatoolkit",)}
 
 
+def findings(matrix: Matrix, case: Case) -> list[Finding]:
+    """What the matrix calls broken in a case."""
+    return [found for found in judge(matrix, case.packages, case.facts) if found.rule.severity == "broken"]
+
+
+def explaining(matrix: Matrix, case: Case) -> list[Finding]:
+    """Those that name both sides of what broke."""
+    return [found for found in findings(matrix, case) if explains(found, case.raw["root_cause"])]
+
+
+def said(case: Case, found: Sequence[Finding]) -> str:
+    """A line on a case and what was found in it."""
+    rules = "; ".join(
+        f"{item.rule.id}: {' with '.join(' '.join(side) for side in item.packages)} ({item.rule.verb} {item.wanted})"
+        for item in found
+    )
+    return f"{case.id}  {rules or 'nothing'}"
+
+
 def main() -> int:
     words = sys.argv[1:]
     verbose = "-v" in words
-    paths = [Path(word) for word in words if word != "-v"] or sorted((ROOT / "data" / "matrix").glob("*.toml"))
+    paths = [Path(word) for word in words if word != "-v"] or sorted(DATA.glob("*.toml"))
     matrix = matrix_of(paths)
-    cases = [case for case in broken(matrix) if case.raw["visible_in_metadata"] is False and case.raw["severity"] == "broken"]
+    cases = list(broken(matrix))
     hit = 0
     for case in cases:
-        findings = [item for item in judge(matrix, case.packages, case.facts) if item.rule.severity == "broken"]
-        right = [item for item in findings if explains(item, case.raw["root_cause"])]
+        right = explaining(matrix, case)
         hit += bool(right)
         if verbose or not right:
-            print("FOUND " if right else "MISSED", case.id, case.raw["root_cause"], [item.rule.id for item in findings])
+            print("FOUND " if right else "MISSED", said(case, findings(matrix, case)), case.raw["root_cause"])
     print(f"recall: {hit} of {len(cases)}")
-    for title, known in (("good", list(good(matrix))), ("stacks", list(stacks(matrix)))):
+    for title, known in (("good", list(good(matrix))), ("stacks", list(stacks(matrix)) if readable() else [])):
         bad = 0
         for case in known:
-            findings = [item for item in judge(matrix, case.packages, case.facts) if item.rule.severity == "broken"]
-            bad += bool(findings)
-            for item in findings:
-                print(f"ALARM {title} {case.id} {item.packages} {item.rule.id} wanted {item.rule.verb} {item.wanted}")
+            found = findings(matrix, case)
+            bad += bool(found)
+            if found:
+                print("ALARM", title, "(confirmed)" if case.confirmed else "", said(case, found))
         print(f"{title}: {bad} of {len(known)} with a finding of severity broken")
     return 0
 

@@ -159,7 +159,8 @@ def test_the_floors_are_those_of_the_tables() -> None:
     }
     for (cuda, system), floor in FLOORS.items():
         assert known[cuda, system] == floor
-    assert not known["13", "windows"]
+    # None is published for CUDA 13 on Windows: the last drivers that came with CUDA 12 are of the 576 branch.
+    assert known["13", "windows"] == "577"
 
 
 @pytest.mark.parametrize("cuda", ["11", "12", "13"])

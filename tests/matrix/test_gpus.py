@@ -78,7 +78,6 @@ def test_unknown_ones_give_the_nearest_names(text: str, near: str) -> None:
     assert "sm_90" in caught.value.hint
 
 
-@pytest.mark.xfail(reason="the names that are near by their letters are those of other GPUs: P6000, M6000, K6000")
 def test_a_short_form_gives_the_name_that_ends_with_it() -> None:
     with pytest.raises(InputError) as caught:
         find(GPUS, "A6000")

@@ -231,7 +231,6 @@ def test_conditions(condition: str, facts: Facts, speaks: bool) -> None:
     assert (against(known, "a==1.0", "b==1.5", facts=facts) == BROKEN) is speaks
 
 
-@pytest.mark.xfail(reason="any GPU counts as one of CUDA where no accelerator was said")
 def test_a_gpu_of_amd_does_not_mean_cuda() -> None:
     assert not Facts(gpus=(("MI300X", "gfx942"),)).uses_cuda
 

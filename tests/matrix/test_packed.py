@@ -111,6 +111,15 @@ def test_what_ships_is_up_to_date(source: Source) -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
+def test_a_slip_of_the_pen_writes_nothing() -> None:
+    before = SHIPPED.stat().st_mtime_ns
+    ran = subprocess.run(
+        [sys.executable, ROOT / "data" / "pack.py", "--chek"], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout, SHIPPED.stat().st_mtime_ns) == (2, "", before)
+    assert "python data/pack.py [--check]" in ran.stderr
+
+
 # -- with a project's own rules
 
 
@@ -148,7 +157,6 @@ def test_own_rules_replace_shipped_ones_by_id() -> None:
     assert sorted(ids(matrix, "a")) == [("a-b", ">=3"), ("a-c", ">=2")]
 
 
-@pytest.mark.xfail(reason="replaced among the rules of the same package alone: both are in force")
 def test_own_rules_replace_shipped_ones_by_id_whatever_they_are_about() -> None:
     own = rules('id = "a-b"\npackage = "b"\nwith = "a"\nfails = ">=3"')
     matrix = Matrix(Packed(pack(rules(*BASE))), own)
@@ -160,6 +168,7 @@ def test_switched_off_ones_are_gone_and_still_known() -> None:
     own = rules('id = "ours"\npackage = "a"\nwith = "d"\nfails = ">=1"')
     matrix = Matrix(Packed(pack(rules(*BASE))), own, {"a-b": "we know better", "ours": "not yet"})
     assert ids(matrix, "a") == [("a-c", ">=2")]
+    assert [rule.id for rule in matrix.all_rules("a")] == ["a-b", "a-c", "ours"]
     assert matrix.off == {"a-b": "we know better", "ours": "not yet"}
     assert matrix.has("a-b")
     assert matrix.has("ours")
@@ -190,3 +199,15 @@ def test_own_tables_come_after_the_shipped_ones() -> None:
     assert found is not None
     assert found.requires == ("torch",)
     assert matrix.digest == Matrix.shipped().digest
+
+
+def test_packages_that_have_files_or_metadata_alone() -> None:
+    text = (
+        f'[[wheels]]\npackage = "w"\nversion = "1"\nurl = "https://x"\nfiles = "w-1-py3-none-any.whl"\n{ORIGIN}'
+        f'[[metadata]]\npackage = "m"\nrequires = "torch"\n{ORIGIN}'
+    )
+    own, mistakes = read(text, "ours.toml")
+    assert not mistakes
+    assert Packed(pack(own)).listed == ("m", "w")
+    assert {"m", "w", "flash-attn"} <= set(Matrix.shipped(own).listed)
+    assert Matrix.shipped().packages == Packed(SHIPPED.read_bytes()).packages

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.index.server import JSON, IndexServer
-from tests.wheels import Built, wheel
+from tests.wheels import Built, sdist, wheel
 
 PROGRAM = Path(__file__).parents[2] / "data" / "refresh.py"
 ORIGIN = 'source = "s"\nevidence = "reported"\ndate = 2026-11-01\n'
@@ -62,6 +62,7 @@ def load() -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["refresh"] = module
+    sys.path.insert(0, str(PROGRAM.parent))  # as it is where the program is run
     spec.loader.exec_module(module)
     return module
 
@@ -118,6 +119,8 @@ def test_nothing_changed(index: Index) -> None:
     index.line("", *torch("2.7.0+cu128", "2.7.0+cpu", "2.7.0"))
     assert index.changes(FAMILY, "lines") == []
     assert index.ask(FAMILY, "lines") == (0, "nothing changed\n")
+    code, out = index.ask(FAMILY + needless("fails", ">=2"), "lines", "ages")
+    assert (code, out.splitlines()[:3]) == (0, ["nothing changed", "", "the oldest of 1 rules:"])
 
 
 def test_a_release_that_no_row_of_the_line_knows(index: Index) -> None:
@@ -208,6 +211,106 @@ def test_a_release_that_declares_the_bound_itself_needs_no_row(index: Index) -> 
         vision("0.20.1"), vision("0.21.0", "torch>=2.6"), vision("0.22.0", 'torch==2.7; extra == "t"', "torch")
     )
     assert index.changes(FAMILY + PAIRS, "pairs") == [("beyond-table", "torchvision-torch", ["0.22.0"])]
+
+
+# -- releases of CUDA
+
+
+def test_a_cuda_that_no_toolkit_knows(index: Index) -> None:
+    rows = "".join(
+        f'[[toolkit]]\ncuda = "{cuda}"\nshipped-linux = "550.54.14"\n{ORIGIN}' for cuda in ("12", "12.4", "12.6")
+    )
+    assert index.changes(rows, "toolkits") == []  # an index without it says nothing
+    index.server.add(*(wheel("cuda-toolkit", version) for version in ("11.8.0", "12.4.1", "12.6.3", "12.8.0")))
+    assert index.changes(rows, "toolkits", "--no-cache") == [("new-cuda", "cuda-toolkit", ["12.8.0"])]
+    assert index.changes(FAMILY, "toolkits") == []
+
+
+# -- rules that were written before a release
+
+
+def released(name: str, **days: str) -> list[Built]:
+    return [
+        wheel(name, version.removeprefix("v").replace("_", "."), upload_time=f"{day}T12:00:00.000000Z")
+        for version, day in days.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        (("fails", ">=2", "<=1.2"), ["1.3", "2.0"]),
+        (("fails", ">=2", "==1.2"), ["1.3", "2.0"]),
+        (("fails", ">=2", "<1.3"), []),  # whoever names 1.3 knew of it
+        (("fails", ">=2", "<=1.1"), []),  # and whoever leaves out the newest does not mean what comes
+        (("fails", ">=2", ">=1.1"), []),
+        (("fails", ">=2", ""), []),
+        (("needs", "<=5.0", ""), ["5.1"]),  # the other side
+        (("fails", ">=4,<=5.0", ""), ["5.1"]),
+        (("fails", "==5.0", ""), ["5.1"]),
+        (("needs", "<5.1", ""), []),
+        (("needs", "==5.*", ""), []),
+        (("needs", "==5.0", ""), []),  # what is needed exactly
+        (("needs", "same", ""), []),
+    ],
+)
+def test_a_rule_about_the_newest_release_of_its_day_and_none_since(
+    index: Index, rule: tuple[str, str, str], found: list[str]
+) -> None:
+    text = needless(*rule[:2], versions=rule[2])
+    index.server.add(*released("a", v1_1="2025-01-01", v1_2="2026-10-31", v1_3="2026-11-02", v2_0="2026-11-05"))
+    index.server.add(*released("b", v4_0="2025-01-01", v5_0="2026-11-01", v5_1="2026-11-02", v4_1="2026-11-03"))
+    assert index.changes(text, "unread") == ([("unread", "a-b", found)] if found else [])
+    assert index.changes(text.replace("2026-11-01", "2026-11-20"), "unread") == []
+
+
+def test_releases_that_are_as_old_as_the_index_says_nothing_of(
+    serve: Callable[..., IndexServer], environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = Index(serve(upload_times=False), tmp_path, capsys)
+    index.server.add(*released("a", v1_2="2026-10-31", v1_3="2026-11-02"))
+    assert index.changes(needless("fails", ">=2", versions="<=1.2"), "unread") == []
+
+
+def test_a_long_list_of_releases_is_shortened(index: Index) -> None:
+    index.server.add(
+        *released("a", v1_2="2026-10-31"), *(wheel("a", f"2.{n}", upload_time="2026-11-05") for n in range(9))
+    )
+    _, out = index.ask(needless("fails", ">=2", versions="<=1.2"), "unread")
+    assert " ".join(out.split()) == ("unread a-b: 9 releases, 2.0 … 2.8: a since 2026-11-01, and the rule has <=1.2")
+    assert max(map(len, out.splitlines())) <= 80
+
+
+# -- files and metadata
+
+
+def made(version: str) -> str:
+    return (
+        f'[[wheels]]\npackage = "a"\nversion = "{version}"\nurl = "https://x.invalid"\n'
+        f'files = ["a-{version}-py3-none-any.whl"]\n{ORIGIN}'
+    )
+
+
+def test_releases_newer_than_every_file_that_is_known(index: Index) -> None:
+    text = made("1.0") + made("1.1")
+    index.server.add(sdist("a", "1.1"))
+    assert index.changes(text, "files") == []
+    index.server.add(sdist("a", "1.2"), sdist("a", "1.3rc1"))
+    assert index.changes(text, "files", "--no-cache") == [("no-files", "a", ["1.2"])]
+    index.server.add(wheel("a", "1.3"))  # from now on the index has them
+    assert index.changes(text, "files", "--no-cache") == []
+    index.server.add(wheel("a", "1.1"))  # as it always had, some of them
+    assert index.changes(text, "files", "--no-cache") == [("no-files", "a", ["1.2", "1.3"])]
+
+
+def test_metadata_that_is_wanting_or_needless(index: Index) -> None:
+    text = f'[[metadata]]\npackage = "a"\nversions = "<=1.1"\nrequires = "b"\n{ORIGIN}'
+    index.server.add(sdist("a", "1.0", pkg_info=""), sdist("a", "1.1", pkg_info=""))
+    assert index.changes(text, "files") == []
+    index.server.add(sdist("a", "1.2", pkg_info=""), sdist("a", "1.3"))
+    assert index.changes(text, "files", "--no-cache") == [("no-metadata", "a", ["1.2"])]
+    index.server.add(wheel("a", "1.1"), wheel("a", "1.2"))
+    assert index.changes(text, "files", "--no-cache") == [("own-metadata", "a", ["1.1"])]
 
 
 # -- rules that metadata has made needless
@@ -305,14 +408,107 @@ def test_an_index_that_does_not_answer_is_told_and_the_rest_goes_on(index: Index
     index.server.fault("/whl/cu128/torch/", 500)
     index.line("", *torch("2.8.0+cu140"))
     code, out = index.ask(FAMILY, "lines")
-    assert code == 2
+    assert code == 3
     assert "unknown-label cu140" in out
     assert "no answer: torch at" in out
     assert "/whl/cu128" in out
+    assert "nothing changed" not in out
+
+
+def test_what_is_not_answered_for_one_reason_is_told_once(index: Index) -> None:
+    index.server.fault("/whl/cpu/torch/", 500)
+    index.server.fault("/whl/cu128/torch/", 500)
+    code, out = index.ask(FAMILY, "lines")
+    assert code == 3
+    assert out.startswith("no answer: torch at ")
+    assert ", and 1 more: " in out
+    assert len(json.loads(index.ask(FAMILY, "lines", "--format", "json")[1])["failed"]) == 2
+
+
+def test_no_password_is_shown(index: Index) -> None:
+    base = index.server.root.replace("//", "//user:secret@")
+    index.server.fault("/whl/cu128/torch/", 500)
+    for form in ("text", "json"):
+        code, out = index.ask(FAMILY, "lines", "--base", f"pytorch={base}/whl", "--format", form)
+        assert code == 3
+        assert "no-index" in out
+        assert "/whl/cpu" in out
+        assert "secret" not in out
+
+
+def test_one_package_alone(index: Index) -> None:
+    index.line("cpu", *torch("2.7.0+cpu"))
+    index.line("cu128", *torch("2.7.0+cu128", "2.12.0+cu128"))
+    index.server.add(vision("0.20.1"), vision("0.21.0"), sdist("a", "1.2"))
+    text = FAMILY + PAIRS + made("1.0")
+    everything = index.changes(text)
+    assert [kind for kind, *_ in everything] == ["new-release", "beyond-table", "no-files"]
+    assert index.changes(text, "--package", "A") == everything[2:]
+    assert index.changes(text, "-p", "torchvision-torch") == everything[1:2]
+    assert index.changes(text, "-p", "TorchVision") == everything[:2]
+    assert index.changes(text, "-p", "a", "-p", "torch") == everything
+    assert [line.split()[-1] for line in index.ask(text, "ages", "-p", "torchvision-torch")[1].splitlines()[1:]] == [
+        "torchvision-torch"
+    ]
+
+
+def test_other_indexes_of_the_machine_are_not_asked(
+    index: Index, serve: Callable[..., IndexServer], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They come first for pip's users, and may hold one old release of what the index has a hundred of."""
+    index.server.add(vision("0.20.1"), vision("0.21.0"))
+    monkeypatch.setenv("PIP_INDEX_URL", index.server.url)
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", serve(vision("0.20.1")).url)
+    file = index.root / "ours.toml"
+    file.write_text(FAMILY + PAIRS, encoding="utf-8")
+    assert REFRESH.main(["pairs", "--retries", "0", str(file)]) == 1
+    assert "torchvision-torch: 0.21.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("ages", "-p", "qqq"), "error: the matrix knows nothing of `qqq`"),
+        (("ages", "--known", "none.json"), "error: none.json: cannot be read: No such file or directory"),
+        (("ages", "--known", "ours.toml"), "error: ours.toml: is no report of this program (--format json)"),
+        (("nosuch",), "nosuch is neither a rule file nor one of lines, toolkits, pairs"),
+        (("ages", "--since", "x"), "argument --since: `x` is no version"),
+        (("ages", "--today", "x"), "argument --today: `x` is no day like 2026-11-21"),
+        (("ages", "none.toml"), "note: none.toml: cannot be read: No such file or directory"),
+    ],
+)
+def test_asked_for_wrongly(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ours.toml").write_text(dated("a", "2026-11-01"), encoding="utf-8")
+    try:
+        code = REFRESH.main([*arguments, "ours.toml"])
+    except SystemExit as done:
+        code = done.code
+    printed = capsys.readouterr()
+    assert (code, printed.out) == (2, "")
+    assert words in " ".join(printed.err.split())
 
 
 def test_rule_files_with_mistakes_are_refused(index: Index, capsys: pytest.CaptureFixture[str]) -> None:
     assert index.ask("[[rule]]\n", "ages") == (2, "")
+
+
+def test_the_help_is_of_the_terminal_s_width_and_has_every_kind(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as done:
+        REFRESH.main(["--help"])
+    text = capsys.readouterr().out
+    assert done.value.code == 0
+    assert max(map(len, text.splitlines())) <= 80
+    assert all(f"\n{name} " in text for name in (*REFRESH.WHAT, *REFRESH.KINDS))
 
 
 def test_the_same_index_gives_the_same_report(index: Index) -> None:

@@ -80,7 +80,6 @@ def test_serves(kernels: tuple[str, ...], gpu: tuple[int, int], runs: bool) -> N
     assert serves(kernels, gpu) is runs
 
 
-@pytest.mark.xfail(reason="PTX for a family is taken for PTX for everything later; it is compiled for its family alone")
 @pytest.mark.parametrize("kernels", [("compute_100f",), ("sm_100f+PTX",)])
 def test_ptx_of_a_family_is_not_for_other_families(kernels: tuple[str, ...]) -> None:
     assert serves(kernels, B300)

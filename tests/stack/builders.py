@@ -8,24 +8,19 @@ import pytest
 
 from mlpin import stack
 from mlpin.errors import InputError
-from mlpin.stack import Stack
-from mlpin.target import Target, parse_platform
+from mlpin.stack import Stack, Where
 
-LINUX = "linux-x86_64"
-
-
-def target(python: str = "3.11", platform: str = LINUX) -> Target:
-    return Target("", python, parse_platform(platform))
+ANYWHERE = Where()
 
 
-def reading(directory: Path, content: str | bytes, name: str, on: Target | None = None) -> Stack:
+def reading(directory: Path, content: str | bytes, name: str, on: Where = ANYWHERE) -> Stack:
     path = directory / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return stack.read(path, name, on)
 
 
-def refused(directory: Path, content: str | bytes, name: str, on: Target | None = None) -> InputError:
+def refused(directory: Path, content: str | bytes, name: str, on: Where = ANYWHERE) -> InputError:
     with pytest.raises(InputError) as caught:
         reading(directory, content, name, on)
     assert caught.value.where is not None

@@ -19,10 +19,9 @@ from packaging.version import Version
 
 from mlpin import stack
 from mlpin.errors import InputError
-from mlpin.stack import Stack
+from mlpin.stack import Stack, Where
 
 from . import samples
-from .builders import target
 
 WRONG: tuple[Any, ...] = (
     1,
@@ -46,7 +45,7 @@ TREES: dict[str, tuple[Callable[[str], Any], Callable[[Any], str]]] = {
     ".yml": (yaml.safe_load, yaml.safe_dump),
     ".json": (json.loads, json.dumps),
 }
-TARGETS = (None, target("3.12", "windows-amd64"))
+TARGETS = (Where(), Where("3.12", "windows-amd64"))
 
 
 def check(data: bytes, name: str) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from mlpin.stack import Where
+
 from . import samples
-from .builders import pins, reading, refused, target
+from .builders import pins, reading, refused
 
 
 def test_a_lock(tmp_path: Path) -> None:
@@ -19,9 +21,9 @@ def test_a_lock(tmp_path: Path) -> None:
 
 
 def test_the_target_chooses(tmp_path: Path) -> None:
-    found = reading(tmp_path, samples.CONDA_LOCK, "conda-lock.yml", target("3.11", "macos-14-arm64"))
+    found = reading(tmp_path, samples.CONDA_LOCK, "conda-lock.yml", Where("3.11", "macos-14-arm64"))
     assert (pins(found), found.platform) == (["python=3.11.6=h47c9636_0_cpython"], "macos-arm64")
-    error = refused(tmp_path, samples.CONDA_LOCK, "conda-lock.yml", target("3.11", "linux-aarch64"))
+    error = refused(tmp_path, samples.CONDA_LOCK, "conda-lock.yml", Where("3.11", "linux-aarch64"))
     assert (error.message, error.hint) == ("has no packages for linux-aarch64", "it has them for linux-64, osx-arm64")
 
 

@@ -46,7 +46,7 @@ def test_a_manifest_is_no_stack(tmp_path: Path, text: str) -> None:
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        stack.read(tmp_path / "missing.txt", "here/missing.txt", None)
+        stack.read(tmp_path / "missing.txt", "here/missing.txt")
     assert (caught.value.where, caught.value.message) == ("here/missing.txt", "there is no such file")
     assert refused(tmp_path, b"a==1\n\xff\n", "r.txt").where == "r.txt:2"
     with pytest.raises(InputError):
@@ -70,7 +70,7 @@ def test_only_what_the_format_needs_is_imported(tmp_path: Path, name: str, allow
     (tmp_path / name).write_text(text or samples.BY_NAME[name], encoding="utf-8")
     script = (
         "import sys\nbefore = set(sys.modules)\nfrom pathlib import Path\nfrom mlpin import stack\n"
-        f"stack.read(Path({name!r}), {name!r}, None)\n"
+        f"stack.read(Path({name!r}), {name!r})\n"
         f"print([one for one in {HEAVY!r} if one in set(sys.modules) - before])"
     )
     environ = {**os.environ, "PYTHONPATH": str(Path(mlpin.__file__).parents[1])}

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from mlpin import stack
+from mlpin.stack import Where
 
 from . import samples
-from .builders import pins, reading, refused, skipped, target
+from .builders import pins, reading, refused, skipped
 
 
 def test_a_freeze(tmp_path: Path) -> None:
@@ -41,7 +42,7 @@ def test_a_requirements_file(tmp_path: Path) -> None:
 
 
 def test_markers_hold_for_the_target(tmp_path: Path) -> None:
-    on = target("3.10", "windows-amd64")
+    on = Where("3.10", "windows-amd64")
     assert pins(reading(tmp_path, samples.REQUIREMENTS, "r.txt", on)) == [
         "torch==2.1.0",
         "colorama==0.4.6",

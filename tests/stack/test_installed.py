@@ -46,8 +46,8 @@ def test_a_virtual_environment_by_each_of_its_names(made: Path) -> None:
         found = stack.environment(path)
         assert (found.source, found.kind, found.python) == (str(path), "environment", version)
         assert pins(found) == ["torch-x==2.2.0+cu118"]
-    assert stack.read(made, "env", None) == stack.environment(made)._replace(source="env")
-    assert pins(stack.read(python, "env/python", None)) == ["torch-x==2.2.0+cu118"]
+    assert stack.read(made, "env") == stack.environment(made)._replace(source="env")
+    assert pins(stack.read(python, "env/python")) == ["torch-x==2.2.0+cu118"]
 
 
 def test_what_is_broken_is_skipped(made: Path) -> None:

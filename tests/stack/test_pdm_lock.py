@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mlpin.stack import Where
+
 from . import samples
-from .builders import pins, reading, refused, target
+from .builders import pins, reading, refused
 
 OLD = samples.PDM.replace('strategy = ["inherit_metadata"]', "strategy = []").replace("\nmarker = ", "\n# marker = ")
 
@@ -19,7 +21,7 @@ def test_a_lock(tmp_path: Path) -> None:
 
 
 def test_the_target_chooses(tmp_path: Path) -> None:
-    on = target("3.12", "windows-amd64")
+    on = Where("3.12", "windows-amd64")
     assert pins(reading(tmp_path, samples.PDM, "pdm.lock", on)) == ["colorama==0.4.6", "coverage==7.4.3", "tool==1.2"]
     assert pins(reading(tmp_path, OLD, "pdm.lock", on)) == ["colorama==0.4.6", "coverage==7.4.3", "tool==1.2"]
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from mlpin.stack import Where
+
 from . import samples
-from .builders import pins, reading, refused, skipped, target
+from .builders import pins, reading, refused, skipped
 
 URL = "https://conda.anaconda.org/conda-forge/linux-64"
 VERSION_4 = f"""\
@@ -80,9 +82,9 @@ def test_a_lock(tmp_path: Path) -> None:
 
 
 def test_the_target_chooses(tmp_path: Path) -> None:
-    found = reading(tmp_path, samples.PIXI, "pixi.lock", target("3.11", "macos-14-arm64"))
+    found = reading(tmp_path, samples.PIXI, "pixi.lock", Where("3.11", "macos-14-arm64"))
     assert (pins(found), found.platform, found.python) == (["tzdata=2024a=h0c530f3_0"], "macos-arm64", "")
-    error = refused(tmp_path, samples.PIXI, "pixi.lock", target("3.11", "windows-amd64"))
+    error = refused(tmp_path, samples.PIXI, "pixi.lock", Where("3.11", "windows-amd64"))
     assert (error.message, error.hint) == ("has no packages for win-64", "it has them for linux-64, osx-arm64")
 
 

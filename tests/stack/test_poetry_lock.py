@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mlpin.stack import Where
+
 from . import samples
-from .builders import pins, reading, refused, skipped, target
+from .builders import pins, reading, refused, skipped
 
 
 def test_a_lock_of_poetry_2(tmp_path: Path) -> None:
@@ -18,7 +20,7 @@ def test_a_lock_of_poetry_2(tmp_path: Path) -> None:
 
 
 def test_the_target_chooses(tmp_path: Path) -> None:
-    found = reading(tmp_path, samples.POETRY, "poetry.lock", target("3.12", "windows-amd64"))
+    found = reading(tmp_path, samples.POETRY, "poetry.lock", Where("3.12", "windows-amd64"))
     assert pins(found) == ["cffi==1.16.0", "colorama==0.4.6", "numpy==2.1.0", "torch==2.2.0+cpu"]
 
 
@@ -26,7 +28,7 @@ def test_before_poetry_2_only_the_edges_tell(tmp_path: Path) -> None:
     found = reading(tmp_path, samples.POETRY_OLD, "poetry.lock")
     assert pins(found) == ["click==8.1.7", "numpy==1.26.4", "scipy==1.9.3"]
     assert found.packages[0].files == ("click-8.1.7-py3-none-any.whl", "click-8.1.7.tar.gz")
-    on_windows = reading(tmp_path, samples.POETRY_OLD, "poetry.lock", target("3.12", "windows-amd64"))
+    on_windows = reading(tmp_path, samples.POETRY_OLD, "poetry.lock", Where("3.12", "windows-amd64"))
     assert pins(on_windows) == ["click==8.1.7", "colorama==0.4.6", "numpy==2.1.0", "scipy==1.11.0"]
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from mlpin.settings import TargetSettings
+from mlpin.stack import Where
+
 from . import samples
-from .builders import pins, reading, refused, skipped, target
+from .builders import pins, reading, refused, skipped
 
 PACKAGE = '\n[[packages]]\nname = "a"\nversion = "1"\n'
 
@@ -15,7 +18,7 @@ PACKAGE = '\n[[packages]]\nname = "a"\nversion = "1"\n'
 def test_a_lock_of_mlpin(tmp_path: Path) -> None:
     found = reading(tmp_path, samples.PYLOCK, "pylock.gpu.toml")
     assert (found.kind, found.python, found.platform) == ("pylock", "3.11", "linux-x86_64")
-    assert dict(found.target) == {"python": "3.11", "platform": "linux-x86_64", "glibc": "2.28"}
+    assert found.target == TargetSettings(python=("3.11",), platform="linux-x86_64", glibc="2.28")
     assert pins(found) == [
         "torch==2.2.0+cu118",
         "pytest==8.0.0",
@@ -30,7 +33,7 @@ def test_a_lock_of_mlpin(tmp_path: Path) -> None:
 
 
 def test_the_target_counts_more_than_what_the_lock_states(tmp_path: Path) -> None:
-    found = reading(tmp_path, samples.PYLOCK, "pylock.toml", target("3.11", "windows-amd64"))
+    found = reading(tmp_path, samples.PYLOCK, "pylock.toml", Where("3.11", "windows-amd64"))
     assert "colorama==0.4.6" in pins(found)
     assert found.packages[1].files == ("colorama-0.4.6.tar.gz",)
 
@@ -47,7 +50,22 @@ def test_the_target_counts_more_than_what_the_lock_states(tmp_path: Path) -> Non
 def test_what_the_environments_state(tmp_path: Path, environments: str, python: str, platform: str) -> None:
     text = f'lock-version = "1.0"\nenvironments = ["{environments}"]\ncreated-by = "x"\n{PACKAGE}'
     found = reading(tmp_path, text, "pylock.toml")
-    assert (found.python, found.platform, dict(found.target)) == (python, platform, {})
+    assert (found.python, found.platform, found.target) == (python, platform, None)
+
+
+@pytest.mark.parametrize(
+    ("where", "marker", "holds"),
+    [
+        (Where(), "python_version == '3.12' and platform_machine == 'aarch64'", True),
+        (Where("3.11"), "python_version == '3.11' and platform_machine == 'aarch64'", True),
+        (Where(platform="windows-amd64"), "python_version == '3.12' and sys_platform == 'win32'", True),
+        (Where("3.11", "windows-amd64"), "python_version == '3.12' or sys_platform == 'linux'", False),
+    ],
+)
+def test_what_is_not_said_is_what_the_lock_states(tmp_path: Path, where: Where, marker: str, holds: bool) -> None:
+    stated = "python_version == '3.12' and sys_platform == 'linux' and platform_machine == 'aarch64'"
+    text = f'lock-version = "1.0"\nenvironments = ["{stated}"]\ncreated-by = "x"\n{PACKAGE}marker = "{marker}"\n'
+    assert pins(reading(tmp_path, text, "pylock.toml", where)) == ["a==1"] * holds
 
 
 def test_without_a_target_the_lowest_python_counts(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from mlpin.stack import Where
+
 from . import samples
-from .builders import pins, reading, refused, skipped, target
+from .builders import pins, reading, refused, skipped
 
 HEAD = 'version = 1\nrequires-python = ">=3.10"\n'
 REGISTRY = '{ registry = "https://pypi.org/simple" }'
@@ -35,7 +37,7 @@ def test_a_lock(tmp_path: Path) -> None:
 
 
 def test_the_target_chooses(tmp_path: Path) -> None:
-    found = reading(tmp_path, samples.UV, "uv.lock", target("3.12", "windows-amd64"))
+    found = reading(tmp_path, samples.UV, "uv.lock", Where("3.12", "windows-amd64"))
     assert {"numpy==2.1.0", "colorama==0.4.6"} <= set(pins(found))
     assert "numpy==1.26.4" not in pins(found)
 

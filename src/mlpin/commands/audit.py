@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from mlpin.commands.machine_options import hardware
-from mlpin.commands.streams import say
+from mlpin.commands.machine_options import hardware, this_machine
+from mlpin.commands.streams import STDIN, heard, say
 from mlpin.errors import InputError, UsageError
+from mlpin.settings import Settings, TargetSettings
 
 if TYPE_CHECKING:
     from mlpin.matrix.judge import Facts
     from mlpin.matrix.matrix import Matrix
-    from mlpin.settings import Settings
-    from mlpin.stack.model import Stack
-    from mlpin.target import Target
+    from mlpin.stack.model import Stack, Where
+    from mlpin.target import Hardware, Platform
 
 DESCRIPTION = (
     "Judges an exact set of packages by the compatibility matrix, without an index or a network. FILE is what "
@@ -28,13 +28,13 @@ DESCRIPTION = (
 
 def options(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    parser.add_argument("file", nargs="?", metavar="FILE")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="what is judged, - for standard input")
     parser.add_argument("--env", metavar="PATH", help="an installed environment: its directory, or its Python")
     group = parser.add_argument_group("on which machine")
     group.add_argument("--target", metavar="NAME", help="this target of the project in the current directory")
     group.add_argument("--host", action="store_true", help="this machine, as `mlpin host` sees it")
     group.add_argument("--python", metavar="VERSION", help="like 3.11; else what the file states")
-    group.add_argument("--platform", metavar="NAME", help="linux-x86_64 unless the file states one")
+    group.add_argument("--platform", metavar="NAME", help="else what the file states, or linux-x86_64")
     group.add_argument("--glibc", metavar="VERSION")
     hardware(group)
     group.add_argument("--cuda", metavar="VERSION", help="the CUDA toolkit of the machine itself, like 12.4")
@@ -48,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
     """Audit, and the exit code."""
     from mlpin.audit import audit
     from mlpin.hardware import matrix
+    from mlpin.manifest.model import Context
+    from mlpin.project import own_settings
     from mlpin.report import findings
 
     if (options.file is None) == (options.env is None):
@@ -55,67 +57,94 @@ def run(options: argparse.Namespace) -> int:
             "audit takes a FILE, or --env PATH", hint="`pip freeze | mlpin audit -` judges the environment of a pip"
         )
     root = Path.cwd()
-    settings = _settings(root)
+    settings = own_settings(root, Context(root, os.environ, _no_fetch))
     rules = matrix(settings, lambda path: os.path.relpath(path, root))
-    facts, target = _facts(options, root, rules)
-    stack = _stack(options, root, target)
-    if stack.target:
-        facts = _filled(facts, stack, rules)
+    described = _described(options, settings, rules)
+    stack = _stack(options, root, described.where)
+    facts = _facts(described, stack, rules)._replace(cuda=options.cuda or "", cudnn=options.cudnn or "")
     found = audit(rules, stack, facts)
     say(findings.data(found) if options.format == "json" else findings.text(found, quiet=options.quiet))
     return 1 if found.broken else 0
-
-
-def _settings(root: Path) -> Settings:
-    """The rules that the project in this directory adds or switches off; none where there is no project."""
-    from mlpin.manifest.model import Context
-    from mlpin.project import own_settings
-
-    return own_settings(root, Context(root, os.environ, _no_fetch))
 
 
 def _no_fetch(url: str) -> str:
     raise InputError("cannot be fetched", where=url)
 
 
-def _facts(options: argparse.Namespace, root: Path, rules: Matrix) -> tuple[Facts, Target | None]:
-    """What is known of the machine, options first."""
-    from mlpin.matrix.gpus import find
-    from mlpin.matrix.judge import Facts
-    from mlpin.target import ACCELERATORS, Target, parse_driver, parse_glibc, parse_platform, python_minor
+class _Described(NamedTuple):
+    """A machine, as far as it was described."""
 
-    facts = Facts(platform="")
-    if options.host and options.target:
+    said: Settings
+    """By options, which go before all else."""
+    hardware: Hardware
+    """What the options alone come to."""
+    one: TargetSettings = TargetSettings()
+    """By --target or --host."""
+    shared: Settings = Settings()
+    """By the project, for all its targets."""
+    by: str = ""
+    """`target`, `host`, or nothing: then a lock of mlpin's own says what the options do not."""
+
+    @property
+    def where(self) -> Where:
+        from mlpin.stack.model import Where
+
+        pythons = self.said.python or self.one.python or self.shared.python or ("",)
+        platform = self.said.platform or self.one.platform or self.shared.platform or ""
+        return Where(pythons[0], platform or ("macos-14-arm64" if self.said.accelerator == "metal" else ""))
+
+
+def _described(options: argparse.Namespace, settings: Settings, rules: Matrix) -> _Described:
+    """The machine that the options describe. Raises `UsageError` and `InputError`."""
+    from mlpin.hardware import hardware as made_of
+    from mlpin.project import target_of
+
+    if options.host and options.target is not None:
         raise UsageError("--host and --target are two machines", hint="leave one of them out")
+    said = _said(options)
+    start = _Described(said, made_of(TargetSettings(), Settings(), said, None, rules))
+    if options.target is not None:
+        one = target_of(settings, options.target)
+        if len(one.python or ()) > 1 and not said.python:
+            raise UsageError(
+                f"the target `{one.name}` has several Pythons",
+                hint=f"name one of them, like --python {(one.python or ())[0]}",
+            )
+        return start._replace(one=one, shared=settings, by="target")
     if options.host:
-        facts = _of_host(rules)
-    elif options.target:
-        facts = Facts.of(_configured(root, options.target))
-    if options.python:
+        found, table = this_machine()
+        one = TargetSettings(**{**table, "python": (found.python,), "gpus": tuple(table.get("gpus", ()))})
+        return start._replace(one=one, by="host")
+    return start
+
+
+def _said(options: argparse.Namespace) -> Settings:
+    """What the options say of the machine, each of them checked."""
+    from mlpin.target import ACCELERATORS, parse_driver, parse_glibc, parse_platform, python_minor
+
+    if options.python is not None:
         python_minor(options.python)
-        facts = facts._replace(python=options.python)
-    if options.platform:
-        facts = facts._replace(platform=parse_platform(options.platform).kind)
-    if options.glibc:
+    if options.glibc is not None:
         parse_glibc(options.glibc)
-        facts = facts._replace(glibc=options.glibc)
-    if options.accelerator:
-        if options.accelerator not in ACCELERATORS:
-            raise UsageError(f"--accelerator cannot be `{options.accelerator}`", hint="cuda, rocm, cpu or metal")
-        facts = facts._replace(accelerator=options.accelerator)
-    if options.driver:
-        driver = parse_driver(options.driver)
-        facts = facts._replace(driver=rules.driver_for(driver[5:]) if driver.startswith("CUDA ") else driver)
-    if options.gpu:
-        facts = facts._replace(gpus=tuple(find(rules.gpus, name) for name in options.gpu))
+    if options.platform is not None:
+        parse_platform(options.platform, options.glibc)
+    if options.accelerator is not None and options.accelerator not in ACCELERATORS:
+        raise UsageError(f"--accelerator cannot be `{options.accelerator}`", hint="cuda, rocm, cpu or metal")
+    if options.driver is not None:
+        parse_driver(options.driver)
     for name in ("cuda", "cudnn"):
-        if text := getattr(options, name):
+        if (text := getattr(options, name)) is not None:
             _check_number(name, text)
-            facts = facts._replace(**{name: text})
-    if not facts.accelerator and (facts.driver or facts.gpus or facts.cuda):
-        facts = facts._replace(accelerator="cuda")
-    target = Target("", facts.python, parse_platform(facts.platform or "linux-x86_64")) if facts.python else None
-    return facts, target
+    return Settings(
+        "options",
+        python=(options.python,) if options.python else None,
+        platform=options.platform,
+        glibc=options.glibc,
+        accelerator=options.accelerator,
+        driver=options.driver,
+        gpus=tuple(options.gpu) if options.gpu else None,
+        cuda=options.cuda,
+    )
 
 
 def _check_number(name: str, text: str) -> None:
@@ -127,78 +156,94 @@ def _check_number(name: str, text: str) -> None:
         raise UsageError(f"--{name} is a version like 12.4, not `{text}`") from None
 
 
-def _of_host(rules: Matrix) -> Facts:
-    from mlpin import machine
-    from mlpin.matrix.gpus import find
+def _facts(described: _Described, stack: Stack, rules: Matrix) -> Facts:
+    """What is known of the machine: what was described, and for the rest what the stack states."""
+    from mlpin.hardware import hardware as made_of
     from mlpin.matrix.judge import Facts
-    from mlpin.target import parse_platform
 
-    found = machine.detect(os.environ)
-    gpus = []
-    for gpu in found.gpus:
-        if gpu.capability:
-            gpus.append((gpu.name or f"sm_{gpu.capability.replace('.', '')}", gpu.capability))
-        elif gpu.name:
-            gpus.append(find(rules.gpus, gpu.name))
-    table = machine.as_target(found)
+    said, one, where = described.said, described.one, described.where
+    name = where.platform or stack.platform or _unless_stated(stack)
+    kind = _platform(name).kind
+    own = stack.target if not described.by else None
+    if own and _platform(own.platform or name).kind == kind:
+        one = own
+    if described.by != "target" and described.hardware.accelerator not in {"", one.accelerator}:
+        one = one._replace(accelerator=None, driver=None, gpus=None)  # of another machine than the options speak of
+    glibc = said.glibc
+    if not glibc and _platform(one.platform or described.shared.platform or name).kind == kind:
+        glibc = one.glibc or described.shared.glibc
+    try:
+        platform = _platform(name, glibc)
+        found = made_of(one, described.shared, said, platform, rules)
+    except InputError as error:
+        error.where = error.where or (stack.source if own else None)
+        raise
+    python = where.python or stack.python
+    if described.by == "host" and stack.kind == "environment" and not said.python:
+        python = stack.python or python  # an environment has a Python of its own, whichever runs mlpin
     return Facts(
-        parse_platform(found.platform).kind if found.platform else "",
-        found.python,
-        found.glibc,
-        str(table.get("accelerator", "")),
+        platform.kind,
+        python,
+        platform.glibc if glibc or described.by == "target" else "",
+        found.accelerator,
         found.driver,
-        tuple(gpus),
+        found.gpus,
     )
 
 
-def _configured(root: Path, name: str) -> Target:
-    from mlpin.manifest.model import Context
-    from mlpin.project import load
-    from mlpin.settings import Settings
+def _unless_stated(stack: Stack) -> str:
+    """The platform where nobody says one: an environment is one of this machine."""
+    from mlpin import host
+    from mlpin.stack.markers import DEFAULT_PLATFORM
 
-    project = load(root, Settings(), os.environ, context=Context(root, os.environ, _no_fetch), target=name)
-    return project.plans[0].target
+    if stack.kind == "environment":
+        with suppress(InputError):
+            return host.platform()
+    return DEFAULT_PLATFORM
 
 
-def _stack(options: argparse.Namespace, root: Path, target: Target | None) -> Stack:
+def _platform(name: str, glibc: str | None = None) -> Platform:
+    """The platform of a name; a lock may be for one that mlpin has no name for."""
+    from mlpin.target import Platform, parse_platform
+
+    try:
+        parse_platform(name)
+    except InputError:
+        system, _, machine = name.partition("-")
+        return Platform(system, machine)
+    return parse_platform(name, glibc)
+
+
+def _stack(options: argparse.Namespace, root: Path, where: Where) -> Stack:
+    """What is judged. Raises `InputError`, also where nothing in it is pinned."""
     from mlpin import stack
 
     if options.env is not None:
         path = Path(os.path.abspath(root / options.env))
         if not path.exists():
             raise InputError("there is no such environment", where=options.env)
-        return stack.environment(path)
+        return stack.environment(path, options.env)
     if options.file == "-":
-        data = sys.stdin.buffer.read()
         try:
-            return stack.read_text(data.decode("utf-8-sig"), target=target)
+            found = stack.read_text(heard().decode("utf-8-sig"), where=where)
         except UnicodeDecodeError:
-            raise InputError("is not text in UTF-8", where="standard input") from None
-    path = Path(os.path.abspath(root / options.file))
-    if not path.exists():
-        raise InputError("there is no such file", where=options.file)
-    return stack.read(path, options.file, target)
+            raise InputError("is not text in UTF-8", where=STDIN) from None
+    else:
+        path = Path(os.path.abspath(root / options.file))
+        if not path.exists():
+            raise InputError("there is no such file", where=options.file)
+        found = stack.read(path, options.file, where)
+    if not found.packages and (found.kind == "freeze" or (found.kind == "requirements" and found.skipped)):
+        raise _nothing_pinned(found)
+    return found
 
 
-def _filled(facts: Facts, stack: Stack, rules: Matrix) -> Facts:
-    """What nobody said of the machine, from the target that a lock of mlpin's was made for."""
-    from mlpin.matrix.gpus import find
-    from mlpin.target import parse_platform
-
-    table = stack.target
-
-    def stated(key: str) -> str:
-        value = table.get(key, "")
-        return value if isinstance(value, str) else ""
-
-    listed = table.get("gpus")
-    gpus = facts.gpus
-    if not gpus and isinstance(listed, list):
-        gpus = tuple(find(rules.gpus, name) for name in listed if isinstance(name, str))
-    return facts._replace(
-        platform=facts.platform or (parse_platform(stated("platform")).kind if stated("platform") else ""),
-        glibc=facts.glibc or stated("glibc"),
-        accelerator=facts.accelerator or stated("accelerator"),
-        driver=facts.driver or stated("driver"),
-        gpus=gpus,
+def _nothing_pinned(found: Stack) -> InputError:
+    some = [f"{one.text}: {one.reason}" for one in found.skipped[:3]]
+    more = len(found.skipped) - len(some)
+    return InputError(
+        "pins no package to a version, so there is nothing to judge" if some else "names no package",
+        where=found.source,
+        notes=(*some, f"{more} more like these") if more else tuple(some),
+        hint="give the output of `pip freeze`, or lock it first (`mlpin lock`)",
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 
+from mlpin.commands.machine_options import target_name, this_machine
 from mlpin.commands.streams import complain, say
 
 DESCRIPTION = (
@@ -25,11 +25,12 @@ def run(options: argparse.Namespace) -> int:
     from mlpin import machine
     from mlpin.report.wrap import wrapped
 
-    found = machine.detect(os.environ)
+    name = target_name(options.name)
+    found, table = this_machine()
     if options.format == "json":
         say(machine.as_json(found))
         return 0
-    say(machine.as_toml(found, options.name))
+    say(machine.as_toml(table, name))
     if not options.quiet:
         for note in found.notes:
             complain("\n".join(wrapped(note, "note: ", "  ")) + "\n")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
-import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
+from mlpin.commands.machine_options import target_name, this_machine
 from mlpin.commands.streams import complain, say
-from mlpin.errors import InputError, UsageError
+from mlpin.errors import InputError
 
 DESCRIPTION = (
     "Adds a target for this machine to pyproject.toml, or writes mlpin.toml where there is none. What is there already "
     "is left as it is."
 )
+_PASTE = "`mlpin host` prints a table for this machine, ready to be pasted"
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -25,61 +27,129 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the table, and the exit code."""
-    from mlpin import machine
-    from mlpin.lock.file import write
     from mlpin.report.wrap import wrapped
 
-    if not re.fullmatch(r"[a-z0-9_-]+", options.name):
-        raise UsageError(f"`{options.name}` cannot be a target: small letters, digits, `-` and `_` only")
+    name = target_name(options.name)
     folder = Path(options.path)
     if not folder.is_dir():
-        raise InputError("this is no directory", where=options.path)
-    found = machine.detect(os.environ)
-    for note in found.notes:
+        raise InputError(
+            "this is no directory" if folder.exists() else "there is no such directory", where=options.path
+        )
+    pyproject, own = _File.read(folder / "pyproject.toml"), _File.read(folder / "mlpin.toml")
+    for file in (own, pyproject):
+        if file and "targets" in file.own:
+            inside = "" if file is pyproject else ", without `tool.mlpin.` here"
+            raise InputError("there are targets already", where=str(file.path), hint=_PASTE + inside)
+    into = own or pyproject or _File(folder / "mlpin.toml", "", {})
+    found, values = this_machine()
+    notes = [*found.notes]
+    wanted = next((file.requires_python for file in (own, pyproject) if file and file.requires_python), "")
+    if not _allowed(wanted, values["python"]):
+        notes.append(f"this is Python {values.pop('python')}, the project wants {wanted}: the target leaves it open")
+    table, text = into.with_target(name, values)
+    for note in notes:
         complain("\n".join(wrapped(note, "note: ", "  ")) + "\n")
-    pyproject, own = folder / "pyproject.toml", folder / "mlpin.toml"
-    into = pyproject if pyproject.is_file() and not own.is_file() else own
-    table = _table(machine.as_target(found), options.name, inside=into == pyproject)
     if options.dry_run:
         say(table)
         return 0
-    before = _before(into)
-    if before.strip():
-        before = before.rstrip("\n") + "\n\n"
-    write([(into.absolute(), before + table)])
-    say(f"added the target `{options.name}` to {into}\n")
+    _write(into.path, text)
+    say(f"added the target `{name}` to {into.path}\n")
     return 0
 
 
-def _table(values: dict[str, object], name: str, *, inside: bool) -> str:
-    import tomli_w
+class _File(NamedTuple):
+    """A TOML file that may hold settings of mlpin's: its text to the byte, and what that says."""
 
-    tables: dict[str, object] = {"targets": {name: values}}
-    return tomli_w.dumps({"tool": {"mlpin": tables}} if inside else tables)
+    path: Path
+    text: str
+    tables: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> _File | None:
+        """The file at `path`; None where there is none. Raises `InputError` where it is broken."""
+        try:
+            text = path.read_bytes().decode()
+        except FileNotFoundError:
+            return None
+        except IsADirectoryError:
+            raise InputError("this is a directory, where a file was expected", where=str(path)) from None
+        except UnicodeDecodeError:
+            raise InputError("is not text in UTF-8", where=str(path)) from None
+        return cls(path, text, _parsed(text, path))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Where mlpin's settings stand in it."""
+        return ("tool", "mlpin") if self.path.name == "pyproject.toml" else ()
+
+    @property
+    def own(self) -> Mapping[str, Any]:
+        """Mlpin's settings. Raises `InputError` where they are no table."""
+        found = self.tables
+        for position, key in enumerate(self.keys, 1):
+            found = found.get(key, {})
+            if not isinstance(found, dict):
+                raise InputError(
+                    f"`{'.'.join(self.keys[:position])}` is not a table, so that no target can be added to it",
+                    where=str(self.path),
+                    hint="make it a table, `[tool.mlpin]`",
+                )
+        return found
+
+    @property
+    def requires_python(self) -> str:
+        """The range of Python versions of the project; empty where the file has none."""
+        project = self.tables.get("project", {}) if self.keys else self.tables
+        found = project.get("requires-python", "") if isinstance(project, dict) else ""
+        return found if isinstance(found, str) else ""
+
+    def with_target(self, name: str, values: Mapping[str, object]) -> tuple[str, str]:
+        """A table for a target, and the text with it at the end. Raises `InputError` where it cannot stand there."""
+        import tomli_w
+
+        added: Mapping[str, Any] = {"targets": {name: values}}
+        for key in reversed(self.keys):
+            added = {key: added}
+        table = tomli_w.dumps(added)
+        gap = "" if not self.text.strip("\ufeff\r\n\t ") else "\n" if self.text.endswith("\n") else "\n\n"
+        end = "\r\n" if "\r\n" in self.text else "\n"
+        text = self.text + (gap + table).replace("\n", end)
+        try:
+            _parsed(text, self.path)
+        except InputError:
+            inline = ".".join(self.keys[: 1 + ("mlpin" in self.tables["tool"])])
+            raise InputError(
+                f"`{inline}` is written inline, so that no table can be appended to it",
+                where=str(self.path),
+                hint=f"write it as a table, `[{inline}]`; {_PASTE}",
+            ) from None
+        return table, text
 
 
-def _before(path: Path) -> str:
-    """The text of the file as it is. Raises `InputError` where it has targets already, or is broken."""
+def _allowed(requires_python: str, python: str) -> bool:
+    """Whether the project allows a Python; a range that cannot be read is for `mlpin lock` to complain of."""
+    from mlpin.project import allows
+
+    try:
+        return allows(requires_python, python)
+    except (InputError, ValueError):
+        return True
+
+
+def _parsed(text: str, path: Path) -> Mapping[str, Any]:
     import tomllib
 
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-    except UnicodeDecodeError:
-        raise InputError("is not text in UTF-8", where=str(path)) from None
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"is not TOML: {error}", where=str(path)) from None
-    own = tables
-    for key in ("tool", "mlpin") if path.name == "pyproject.toml" else ():
-        inner = own.get(key)
-        own = inner if isinstance(inner, dict) else {}
-    if "targets" in own:
-        raise InputError(
-            "there are targets already",
-            where=str(path),
-            hint="`mlpin host` prints a table for this machine, ready to be pasted",
-        )
-    return text
+
+
+def _write(path: Path, text: str) -> None:
+    from mlpin.lock.file import write
+
+    try:
+        write([(path.absolute(), text)])
+    except InputError as error:
+        error.where, error.hint = str(path), "`mlpin init --dry-run` prints the table, to be pasted by hand"
+        raise

@@ -1,4 +1,4 @@
-"""Writing to the two streams of a process, whatever becomes of whoever reads them."""
+"""The three streams of a process, whatever becomes of whoever is at their other end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 
 from mlpin.errors import InputError
 
+STDIN = "standard input"
 STDOUT = "standard output"
 
 
@@ -20,6 +21,16 @@ def say(text: str) -> None:
     except OSError as error:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         raise InputError(f"cannot be written: {error.strerror}", where=STDOUT) from None
+
+
+def heard() -> bytes:
+    """What came in on standard input. Raises `InputError` where that cannot be read."""
+    if sys.stdin is None:
+        raise InputError("is closed", where=STDIN, hint="give a file, or pipe one in")
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=STDIN) from None
 
 
 def complain(text: str) -> None:

@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlpin.candidate import Metadata
+from mlpin.candidate import Artifact, Metadata
+from mlpin.errors import BadDistribution
 from mlpin.index import metadata as metadata_form
 from mlpin.index.page import Page
 
@@ -23,6 +24,9 @@ _ABANDONED = 3600
 
 DEFAULT_MAX_AGE = 600
 """Seconds that a page is taken as fresh where the index says nothing: what the public one says."""
+
+_REFUSALS = "refused-v1"
+"""Counted up whenever more can be read from a source archive than before."""
 
 _HEAD = 96 << 10
 """Bytes of a page's record that are read at first: its versions, and the files of the newest ones."""
@@ -118,6 +122,19 @@ class Cache:
         if self._root and key:
             self._write(self._file_path("metadata-v1", key), metadata_form.dump(metadata))
 
+    def refusal(self, artifact: Artifact, name: str, version: str) -> BadDistribution | None:
+        """Why a source archive with these bytes has no metadata that can be had; None where that is not known."""
+        data = self.blob(_REFUSALS, _bytes_of(artifact, name, version), lasting=False)
+        if data is None:
+            return None
+        message, _, hint = data.decode("utf-8", "replace").partition("\n")
+        return BadDistribution(message, where=artifact.filename, hint=hint or None)
+
+    def store_refusal(self, artifact: Artifact, name: str, version: str, error: BadDistribution) -> None:
+        """Keep why a source archive has no metadata until a --refresh."""
+        message = " ".join(error.message.split())
+        self.store_blob(_REFUSALS, _bytes_of(artifact, name, version), f"{message}\n{error.hint or ''}".encode())
+
     def blob(self, kind: str, key: str, *, lasting: bool = True) -> bytes | None:
         """The bytes stored for `key`; those that are not for ever hold no longer than until a --refresh."""
         if not self._root or not key:
@@ -160,6 +177,10 @@ class Cache:
             for entry in os.scandir(folder):
                 if entry.name.endswith(".tmp") and time.time() - entry.stat().st_mtime > _ABANDONED:
                     os.unlink(entry.path)
+
+
+def _bytes_of(artifact: Artifact, name: str, version: str) -> str:
+    return f"sha256:{artifact.sha256} {name} {version}" if artifact.sha256 else ""
 
 
 def default_root(environ: dict[str, str] | os._Environ[str], system: str) -> Path:

@@ -278,12 +278,14 @@ class Catalog:
             if (known.name, known.version) == (name, version):
                 return known
             raise BadDistribution(f"its metadata is that of {known.name} {known.version}", where=artifact.filename)
-        from mlpin.index import files
-
         fallback = None if artifact.is_wheel and "+" not in version else self._fallback(name, version)
         if fallback is not None and artifact.is_wheel:
             return _supplied_metadata(fallback, version, artifact)
         try:
+            if refusal := self.cache.refusal(artifact, name, version):
+                raise refusal
+            from mlpin.index import files
+
             found = files.metadata(self, name, version, artifact)
         except BadDistribution:
             if fallback is None:

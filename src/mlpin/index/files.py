@@ -31,7 +31,13 @@ def metadata(catalog: Catalog, name: str, version: str, artifact: Artifact) -> M
     """The metadata of `artifact`. Raises `BadDistribution` and `IndexUnavailable`."""
     if not artifact.is_wheel:
         catalog.tell("metadata", artifact.filename)
-        return sdist.metadata_of(_whole(catalog, artifact), artifact.filename, name, version)
+        archive = _whole(catalog, artifact)
+        try:
+            return sdist.metadata_of(archive, artifact.filename, name, version)
+        except BadDistribution as error:
+            # The same bytes will say no more the next time.
+            catalog.cache.store_refusal(artifact, name, version, error)
+            raise
     text = None
     if local := local_path(artifact.url):
         with _opened(local, artifact) as file:

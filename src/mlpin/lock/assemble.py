@@ -223,8 +223,7 @@ def _file(file: Artifact, folder: Path, sha256: Callable[[Artifact], str]) -> di
     found["path" if local_path(file.url) else "url"] = _place(file.url, folder)
     if file.size is not None:
         found["size"] = file.size
-    secure = {kind: value for kind, value in file.hashes if kind in {"sha256", "sha384", "sha512"}}
-    found["hashes"] = secure or {"sha256": sha256(file)}
+    found["hashes"] = file.secure_hashes or {"sha256": sha256(file)}
     return found
 
 

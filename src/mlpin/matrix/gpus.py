@@ -44,7 +44,8 @@ def find(gpus: Sequence[Gpu], text: str) -> tuple[str, str]:
         return stripped, found.runs
     from difflib import get_close_matches
 
-    near = get_close_matches(short, plain, 3, 0.5)
+    longer = [name for name in plain if name.endswith(f" {short}")]
+    near = list(dict.fromkeys((*longer, *get_close_matches(short, plain, 3, 0.5))))[:3]
     names = ", ".join(plain[name].name for name in near)
     raise InputError(
         f"`{stripped}` is no GPU that mlpin knows",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.matrix.labels import Built, built, is_vendor_build
 from mlpin.matrix.matrix import Matrix
-from mlpin.matrix.ranges import same_release, version, within
+from mlpin.matrix.ranges import same_release, stated_within, version, within
 from mlpin.matrix.rule import LABEL, SAME, Rule, any_of, serves
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ class Facts(NamedTuple):
     @property
     def uses_cuda(self) -> bool:
         """Whether CUDA is going to be used, as far as it was said."""
-        return self.accelerator == "cuda" or (not self.accelerator and bool(self.driver or self.gpus or self.cuda))
+        if self.accelerator:
+            return self.accelerator == "cuda"
+        return bool(self.driver or self.cuda) or any(not runs.startswith("gfx") for _, runs in self.gpus)
 
 
 class Package(NamedTuple):
@@ -88,7 +90,7 @@ def rows(rule: Rule, matrix: Matrix, package: Package, facts: Facts) -> list[str
     """The ranges that the rule states for this package on this machine; none where it does not speak of it."""
     if rule.platforms and not any_of(rule.platforms, facts.platform):
         return []
-    if rule.python and not (facts.python and _within(rule.python, facts.python)):
+    if rule.python and not _stated(rule.python, facts.python):
         return []
     if rule.accelerator and not (
         facts.uses_cuda if rule.accelerator == "cuda" else facts.accelerator == rule.accelerator
@@ -109,9 +111,10 @@ def rows(rule: Rule, matrix: Matrix, package: Package, facts: Facts) -> list[str
     return found
 
 
-def _within(wanted: str, text: str) -> bool:
-    found = version(text)
-    return found is not None and within(wanted, found)
+def _stated(wanted: str, text: str) -> bool | None:
+    """Whether a fact is in a range; None where it is not known, or not well enough."""
+    found = version(text) if text else None
+    return None if found is None else stated_within(wanted, found)
 
 
 def judge(matrix: Matrix, packages: Iterable[Package], facts: Facts) -> list[Finding]:
@@ -138,14 +141,12 @@ def _against(
         bad = [gpu for gpu in facts.gpus if (level := capability(gpu[1])) and not serves(rule.kernels, level)]
         return [Finding(rule, (mine, ("gpu", _gpu(gpu))), ", ".join(rule.kernels)) for gpu in bad]
     if rule.other == "gpu":
-        bad = [gpu for gpu in facts.gpus if capability(gpu[1]) and _within(wanted, gpu[1]) == (rule.verb == "fails")]
+        bad = [gpu for gpu in facts.gpus if capability(gpu[1]) and _stated(wanted, gpu[1]) is (rule.verb == "fails")]
         return [Finding(rule, (mine, ("gpu", _gpu(gpu))), wanted) for gpu in bad]
     if rule.of_target:
         text = getattr(facts, rule.other)
-        stated = version(text) if text else None
-        if stated is None or within(wanted, stated) != (rule.verb == "fails"):
-            return []
-        return [Finding(rule, (mine, (rule.other, text)), wanted)]
+        broken = _stated(wanted, text) is (rule.verb == "fails")
+        return [Finding(rule, (mine, (rule.other, text)), wanted)] if broken else []
     made = []
     for other in stack.get(rule.other, ()):
         theirs = version(other.version)
@@ -167,20 +168,27 @@ def _against(
 
 
 def holding(matrix: Matrix, packages: Iterable[Package], facts: Facts) -> dict[str, list[str]]:
-    """By package, the ids of the rules, untested ones aside, that speak of it here and hold."""
+    """By package, the ids of the rules that speak of it here and hold; those that only warn had no say in it."""
     stack = _stack(packages)
     found: dict[str, list[str]] = {}
     for name in stack:
         for rule in matrix.rules(name):
-            if rule.severity == "untested" or not _concerned(rule, stack, facts):
+            if (rule.severity == "untested" and not rule.steer) or not _concerned(rule, stack, facts):
                 continue
             for package in stack[name]:
                 wanted = rows(rule, matrix, package, facts)
+                if rule.of_target and any(_unknown(rule, one, facts) for one in wanted):
+                    continue
                 if wanted and not any(_against(matrix, rule, one, package, stack, facts) for one in wanted):
                     ids = found.setdefault(name, [])
                     if rule.id not in ids:
                         ids.append(rule.id)
     return {name: sorted(ids) for name, ids in found.items()}
+
+
+def _unknown(rule: Rule, wanted: str, facts: Facts) -> bool:
+    """Whether a fact is not known well enough to say that a rule about it holds."""
+    return rule.verb != "kernels" and rule.other != "gpu" and _stated(wanted, getattr(facts, rule.other)) is None
 
 
 def _stack(packages: Iterable[Package]) -> dict[str, list[Package]]:

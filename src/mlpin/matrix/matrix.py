@@ -31,6 +31,7 @@ class Matrix:
         for rule in own.rules if own else ():
             self._own.setdefault(rule.package, []).append(rule)
         self._extra = own
+        self._replaced = {rule.id for rule in own.rules} if own else set()
         self.off = dict(off or {})
         self.own = repr(own) if own else ""
         """A project's own part as text: equal text, equal rules."""
@@ -52,16 +53,25 @@ class Matrix:
         """The packages that have rules, sorted."""
         return tuple(sorted({*self._packed.packages, *self._own}))
 
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The packages that have release files or metadata here, sorted."""
+        own = {item.package for item in self._extra.wheels} if self._extra else set()
+        own |= {item.package for item in self._extra.metadata} if self._extra else set()
+        return tuple(sorted({*self._packed.listed, *own}))
+
     def rules(self, package: str) -> tuple[Rule, ...]:
         """The rules about a package that are in force."""
         known = self._rules.get(package)
         if known is None:
-            own = self._own.get(package, ())
-            replaced = {rule.id for rule in own}
-            shipped = [rule for rule in self._packed.rules(package) if rule.id not in replaced]
-            known = tuple(rule for rule in (*shipped, *own) if rule.id not in self.off)
+            known = tuple(rule for rule in self.all_rules(package) if rule.id not in self.off)
             self._rules[package] = known
         return known
+
+    def all_rules(self, package: str) -> tuple[Rule, ...]:
+        """The rules about a package, those that are switched off as well."""
+        shipped = [rule for rule in self._packed.rules(package) if rule.id not in self._replaced]
+        return (*shipped, *self._own.get(package, ()))
 
     def has(self, rule: str) -> bool:
         """Whether there is a rule of this id, in force or switched off."""

@@ -110,6 +110,11 @@ class Packed:
         """The packages that have rules, sorted."""
         return tuple(name for name in self._places if not name.startswith("@"))
 
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The packages that have release files or metadata here, sorted."""
+        return tuple(sorted({name.partition(":")[2] for name in self._places if ":" in name}))
+
     def _line(self, name: str) -> Any:
         place = self._places.get(name)
         return json.loads(self._body[place[0] : place[0] + place[1]]) if place else []

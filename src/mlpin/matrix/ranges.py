@@ -36,6 +36,26 @@ def within(text: str, found: Version) -> bool:
     return not text or _range(text).contains(found, prereleases=True)
 
 
+@cache
+def stated_within(text: str, found: Version) -> bool | None:
+    """Whether what was stated of a machine is in a range; None where that hangs on a part that was not stated.
+
+    Driver 525.60 may be 525.60.13: nobody knows whether it is `>=525.60.13`, but it is `>=525.60` and `>=525.50.7`.
+    """
+    from packaging.version import Version
+
+    stated = found.release
+    finer = [
+        Version(one.version.removesuffix(".*"))
+        for one in (_range(text) if text else ())
+        if one.operator != "===" and one.version.removesuffix(".*").count(".") >= len(stated)
+    ]
+    finer = [one for one in finer if one.release[: len(stated)] == stated]
+    last = Version(".".join(map(str, (*stated, 1 << 30)))) if finer else found
+    held = {within(text, one) for one in (found, *finer, last)}
+    return held.pop() if len(held) == 1 else None
+
+
 def same_release(one: Version, other: Version) -> bool:
     """Whether two versions have the same numeric parts, trailing zeros aside."""
     left, right = list(one.release), list(other.release)

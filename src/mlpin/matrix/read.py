@@ -6,6 +6,7 @@ project does with them.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -18,9 +19,16 @@ from mlpin.requirement import normalise
 
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NUMBER = re.compile(r"\d+(\.\d+)*")
 _PLATFORM = re.compile(r"(linux|macos|windows|\*)-(x86_64|aarch64|arm64|amd64|\*)")
 _TABLES = ("rule", "gpu", "line", "default", "abi", "alias", "toolkit", "arch", "family", "wheels", "metadata")
 _ORIGIN = ("source", "evidence", "date", "note")
+_HEADER = re.compile(
+    # Texts and remarks first: a header in one of them is none.
+    r'''"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*'''
+    r"|^[ \t]*\[\[[ \t]*(\w+)[ \t]*\]\]",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 class Mistake(NamedTuple):
@@ -70,6 +78,24 @@ class _Entry:
         self.wrong(f"`{key}` must be a string")
         return default
 
+    def required(self, key: str) -> str:
+        value = self.text(key)
+        if self.data.get(key, "") == "":
+            self.wrong(f"`{key}` is {'empty' if key in self.data else 'missing'}")
+        return value
+
+    def name(self, key: str = "package") -> str:
+        value = self.text(key)
+        if not value or normalise(value) != value:
+            self.wrong(f"`{key}` must be a normalised name")
+        return value
+
+    def number(self, key: str) -> str:
+        value = self.text(key)
+        if value and not _NUMBER.fullmatch(value):
+            self.wrong(f"`{key}` `{value}` is no version number")
+        return value
+
     def flag(self, key: str) -> bool:
         value = self.data.get(key, False)
         if not isinstance(value, bool):
@@ -85,6 +111,19 @@ class _Entry:
         self.wrong(f"`{key}` must be a string or a list of strings")
         return ()
 
+    def some(self, key: str) -> tuple[str, ...]:
+        found = self.texts(key)
+        if not all(found) or self.data.get(key, []) == []:
+            self.wrong(f"`{key}` is {'empty' if key in self.data else 'missing'}")
+        return found
+
+    def platforms(self) -> tuple[str, ...]:
+        found = self.texts("platforms")
+        for platform in found:
+            if not _PLATFORM.fullmatch(platform):
+                self.wrong(f"`{platform}` is no platform like linux-x86_64, macos-arm64, windows-*")
+        return found
+
     def choice(self, key: str, allowed: Sequence[str], default: str = "") -> Any:
         value = self.text(key, default)
         if value not in allowed:
@@ -92,7 +131,10 @@ class _Entry:
             return allowed[0]
         return value
 
-    def range(self, text: str, what: str) -> str:
+    def range(self, key: str) -> str:
+        return self.specifier(self.text(key), f"`{key}`")
+
+    def specifier(self, text: str, what: str) -> str:
         from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
         try:
@@ -101,6 +143,17 @@ class _Entry:
             self.wrong(f"{what} `{text}` is not a version specifier (PEP 440)")
             return ""
         return text
+
+    def requirements(self) -> tuple[str, ...]:
+        from packaging.requirements import InvalidRequirement, Requirement
+
+        found = self.texts("requires")
+        for text in found:
+            try:
+                Requirement(text)
+            except InvalidRequirement:
+                self.wrong(f"`requires`: `{text}` is not a requirement (PEP 508)")
+        return found
 
     def known(self, *keys: str) -> None:
         for key in self.data:
@@ -114,34 +167,39 @@ class _Entry:
         source, date = self.texts("source"), self.text("date")
         if not any(item.strip() for item in source):
             self.wrong("`source` is missing: no statement without one")
-        if not _DATE.fullmatch(date):
+        if not _is_day(date):
             self.wrong("`date` must be a day, like 2026-11-21")
+        self.text("note")
         return source, self.choice("evidence", EVIDENCE), date
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(_DATE.fullmatch(text) and dt.date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def read_files(paths: Sequence[Path], shown: Callable[[Path], str] = str) -> tuple[Source, list[Mistake]]:
     """What several files say together, and everything that is wrong with them. A missing file is a mistake too."""
     joined: dict[str, tuple[Any, ...]] = dict.fromkeys(Source._fields, ())
     mistakes: list[Mistake] = []
-    owners: dict[str, str] = {}
-    for path in paths:
+    places: dict[str, list[str]] = {}
+    for path in dict.fromkeys(paths):
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
             mistakes.append(Mistake(shown(path), 0, f"cannot be read: {reason}"))
             continue
-        found, wrong = read(text, shown(path))
+        found, wrong = read(text, shown(path), places)
         mistakes += wrong
-        for rule in found.rules:
-            if owners.setdefault(rule.id, shown(path)) != shown(path):
-                mistakes.append(Mistake(shown(path), 0, f"the id `{rule.id}` is used in {owners[rule.id]} as well"))
         joined = {name: (*values, *getattr(found, name)) for name, values in joined.items()}
     return Source(**joined), mistakes
 
 
-def read(text: str, file: str) -> tuple[Source, list[Mistake]]:
-    """What a matrix file says, and everything that is wrong with it."""
+def read(text: str, file: str, places: dict[str, list[str]] | None = None) -> tuple[Source, list[Mistake]]:
+    """What a matrix file says, and everything that is wrong with it. `places`: where other files have which id."""
     mistakes: list[Mistake] = []
     try:
         data = tomllib.loads(text)
@@ -153,62 +211,45 @@ def read(text: str, file: str) -> tuple[Source, list[Mistake]]:
             mistakes.append(Mistake(file, 0, f"unknown table `{key}`; there are {', '.join(_TABLES)}"))
         elif not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             mistakes.append(Mistake(file, 0, f"`{key}` must be written as [[{key}]]"))
-    readers: dict[str, Callable[[_Entry], Sequence[Any]]] = {
-        "rule": _rule,
-        "gpu": _gpu,
-        "line": _line,
-        "default": _default,
-        "abi": _abi,
-        "alias": _alias,
-        "toolkit": _toolkit,
-        "arch": _arch,
-        "family": _family,
-        "wheels": _wheels,
-        "metadata": _metadata,
-    }
-    found: dict[str, list[Any]] = {key: [] for key in _TABLES}
-    for key, reader in readers.items():
+    readers: tuple[Callable[[_Entry], Sequence[Any]], ...] = (
+        _rule, _gpu, _line, _default, _abi, _alias, _toolkit, _arch, _family, _wheels, _metadata,
+    )  # fmt: skip
+    places = {} if places is None else places
+    headers = _headers(text)
+    found: list[tuple[Any, ...]] = []
+    for key, reader in zip(_TABLES, readers, strict=True):
         entries = data.get(key, [])
-        if not isinstance(entries, list):
-            continue
-        at_lines = [
-            number for number, line in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[\[\s*{key}\s*\]\]", line)
-        ]
-        for position, table in enumerate(entries):
+        entries = entries if isinstance(entries, list) else []
+        numbers = headers.get(key, [])
+        if len(numbers) != len(entries):
+            numbers = [0] * len(entries)
+        right: list[Any] = []
+        for number, table in zip(numbers, entries, strict=True):
             if not isinstance(table, dict):
                 continue
-            number = at_lines[position] if position < len(at_lines) else 0
-            mine: list[str] = []
-            made = reader(_Entry(table, mine.append))
+            wrong: list[str] = []
+            made = reader(_Entry(table, wrong.append))
             name = table.get("id") or table.get("package") or table.get("label") or ""
-            mistakes += [
-                Mistake(file, number, f"{key} `{name}`: {what}" if name else f"{key}: {what}") for what in mine
-            ]
-            if not mine:
-                found[key] += made
-    ids: dict[str, int] = {}
-    for rule in found["rule"]:
-        ids[rule.id] = ids.get(rule.id, 0) + 1
-    for name, count in ids.items():
-        others = len({rule.other for rule in found["rule"] if rule.id == name})
-        if count > others:
-            mistakes.append(Mistake(file, 0, f"the id `{name}` is used {count} times"))
-    return (
-        Source(
-            tuple(found["rule"]),
-            tuple(found["gpu"]),
-            tuple(found["line"]),
-            tuple(found["default"]),
-            tuple(found["abi"]),
-            tuple(found["alias"]),
-            tuple(found["toolkit"]),
-            tuple(found["arch"]),
-            tuple(found["family"]),
-            tuple(found["wheels"]),
-            tuple(found["metadata"]),
-        ),
-        mistakes,
-    )
+            if key == "rule" and isinstance(name, str) and name == table.get("id"):
+                used = places.setdefault(name, [])
+                used.append(Mistake(file, number, "").place)
+                if len(used) > 1:
+                    wrong.append(f"the id `{name}` is used {len(used)} times, first at {used[0]}")
+            about = f"{key} `{name}`" if name else key
+            mistakes += [Mistake(file, number, f"{about}: {what}") for what in dict.fromkeys(wrong)]
+            if not wrong:
+                right += made
+        found.append(tuple(right))
+    return Source(*found), mistakes
+
+
+def _headers(text: str) -> dict[str, list[int]]:
+    """By name of a table, the lines that its entries begin on."""
+    found: dict[str, list[int]] = {}
+    for match in _HEADER.finditer(text):
+        if match[1]:
+            found.setdefault(match[1], []).append(text.count("\n", 0, match.start()) + 1)
+    return found
 
 
 def _rule(entry: _Entry) -> list[Rule]:
@@ -219,20 +260,18 @@ def _rule(entry: _Entry) -> list[Rule]:
     name = entry.text("id")
     if not _ID.fullmatch(name):
         entry.wrong("`id` must be lower case letters, digits, dots and hyphens")
-    package = entry.text("package")
-    if not package or normalise(package) != package:
-        entry.wrong("`package` must be a normalised name")
+    package = entry.name()
     verbs = [verb for verb in ("needs", "fails", "kernels") if verb in entry.data]
     if len(verbs) != 1:
         entry.wrong("a rule has exactly one of `needs`, `fails` and `kernels`")
         return []
     verb: Any = verbs[0]
-    versions = entry.range(entry.text("versions"), "`versions`")
+    versions = entry.range("versions")
     others: tuple[str, ...] = entry.texts("with")
     kernels: tuple[str, ...] = ()
     table: tuple[tuple[str, str], ...] = ((versions, ""),)
     if verb == "kernels":
-        kernels = entry.texts("kernels")
+        kernels = entry.some("kernels")
         for text in kernels:
             if arch(text) is None:
                 entry.wrong(f"`{text}` is no GPU architecture like sm_90, sm_90+PTX or compute_90")
@@ -243,21 +282,17 @@ def _rule(entry: _Entry) -> list[Rule]:
         if not others:
             entry.wrong("`with` is missing: the other side, a package or one of " + ", ".join(sorted(FACTS)))
         for other in others:
-            if normalise(other) != other or other == package:
+            if not other or normalise(other) != other or other == package:
                 entry.wrong(f"`with` must be a normalised name other than the package's, not `{other}`")
         table = _table(entry, verb, versions)
-    platforms = entry.texts("platforms")
-    for platform in platforms:
-        if not _PLATFORM.fullmatch(platform):
-            entry.wrong(f"`{platform}` is no platform like linux-x86_64, macos-arm64, windows-* ")
     severity = entry.choice("severity", SEVERITIES)
     source, evidence, date = entry.origin()
     if severity == "broken" and not entry.text("symptom"):
         entry.wrong("`symptom` is missing: what would a user see?")
     return [
         Rule(
-            name, package, verb, severity, other, table, kernels, entry.texts("line"), platforms,
-            entry.range(entry.text("python"), "`python`"),
+            name, package, verb, severity, other, table, kernels, entry.texts("line"), entry.platforms(),
+            entry.range("python"),
             entry.choice("accelerator", ("", "cuda", "rocm", "cpu", "metal")),
             entry.flag("wheels-only"), entry.flag("unless-same-version"), entry.flag("steer"),
             entry.text("symptom"), entry.text("remedy"), entry.text("note"), source, evidence, date,
@@ -271,27 +306,27 @@ def _table(entry: _Entry, verb: str, versions: str) -> tuple[tuple[str, str], ..
     if value in (SAME, LABEL) and verb == "needs":
         return ((versions, value),)
     if isinstance(value, str):
-        return ((versions, entry.range(value, f"`{verb}`")),)
+        return ((versions, entry.specifier(value, f"`{verb}`")),)
     rows = []
+    if value == []:
+        entry.wrong(f"`{verb}` is empty")
     if "versions" in entry.data:
         entry.wrong(f"`versions` stands in the rows of `{verb}`")
     for row in value if isinstance(value, list) else [None]:
         if not (isinstance(row, list) and len(row) == 2 and all(isinstance(part, str) for part in row)):
             entry.wrong(f"`{verb}` must be a range, or a list of [versions, range]")
             break
-        rows.append((entry.range(row[0], "the versions"), entry.range(row[1], "the range")))
+        rows.append((entry.specifier(row[0], "the versions"), entry.specifier(row[1], "the range")))
     return tuple(rows)
 
 
 def _gpu(entry: _Entry) -> list[Gpu]:
     entry.known("names", "capability", "gfx", *_ORIGIN)
+    entry.origin()
     capability, gfx = entry.text("capability"), entry.text("gfx")
     if bool(capability) == bool(gfx) or (capability and not re.fullmatch(r"\d+\.\d", capability)):
         entry.wrong("`capability` must be like 8.9, or `gfx` like gfx90a")
-    if not entry.texts("names"):
-        entry.wrong("`names` is missing")
-    entry.origin()
-    return [Gpu(name, capability or gfx) for name in entry.texts("names")]
+    return [Gpu(name, capability or gfx) for name in entry.some("names")]
 
 
 def _line(entry: _Entry) -> list[Line]:
@@ -302,8 +337,8 @@ def _line(entry: _Entry) -> list[Line]:
         entry.wrong("`cuda` belongs to lines of CUDA, and to no others")
     return [
         Line(
-            entry.text("label"), accelerator, entry.text("cuda"), entry.text("path"), entry.text("family"),
-            entry.range(entry.text("versions"), "`versions`"), entry.texts("platforms"), source,
+            entry.required("label"), accelerator, entry.number("cuda"), entry.required("path"),
+            entry.required("family"), entry.range("versions"), entry.platforms(), source,
         )
     ]  # fmt: skip
 
@@ -311,53 +346,53 @@ def _line(entry: _Entry) -> list[Line]:
 def _default(entry: _Entry) -> list[Default]:
     entry.known("package", "line", "platforms", "versions", *_ORIGIN)
     entry.origin()
-    return [
-        Default(
-            entry.text("package"), entry.range(entry.text("versions"), "`versions`"), entry.text("line"),
-            entry.texts("platforms"),
-        )
-    ]  # fmt: skip
+    return [Default(entry.name(), entry.range("versions"), entry.required("line"), entry.platforms())]
 
 
 def _abi(entry: _Entry) -> list[Abi]:
     entry.known("package", "versions", "cxx11", "line", "platforms", *_ORIGIN)
     entry.origin()
-    return [
-        Abi(
-            entry.text("package"), entry.range(entry.text("versions"), "`versions`"), entry.flag("cxx11"),
-            entry.texts("line"), entry.texts("platforms"),
-        )
-    ]  # fmt: skip
+    if "cxx11" not in entry.data:
+        entry.wrong("`cxx11` is missing: true for the new ABI")
+    return [Abi(entry.name(), entry.range("versions"), entry.flag("cxx11"), entry.texts("line"), entry.platforms())]
 
 
 def _alias(entry: _Entry) -> list[Alias]:
     entry.known("conda", "package", *_ORIGIN)
     entry.origin()
-    return [Alias(name, entry.text("package")) for name in entry.texts("conda")]
+    package = entry.name()
+    return [Alias(name, package) for name in entry.some("conda")]
 
 
 def _toolkit(entry: _Entry) -> list[Toolkit]:
     entry.known("cuda", "linux", "windows", "shipped-linux", *_ORIGIN)
     source, _, date = entry.origin()
+    entry.required("cuda")
     return [
         Toolkit(
-            entry.text("cuda"), entry.text("linux"), entry.text("windows"), entry.text("shipped-linux"), source, date
+            entry.number("cuda"), entry.number("linux"), entry.number("windows"), entry.number("shipped-linux"),
+            source, date,
         )
-    ]
+    ]  # fmt: skip
 
 
 def _arch(entry: _Entry) -> list[Arch]:
     entry.known("capability", "cuda", *_ORIGIN)
     entry.origin()
+    entry.required("cuda")
     if not re.fullmatch(r"\d+\.\d", entry.text("capability")):
         entry.wrong("`capability` must be like 8.9")
-    return [Arch(entry.text("capability"), entry.range(entry.text("cuda"), "`cuda`"))]
+    return [Arch(entry.text("capability"), entry.range("cuda"))]
 
 
 def _family(entry: _Entry) -> list[Family]:
     entry.known("name", "packages", "base", *_ORIGIN)
     entry.origin()
-    return [Family(entry.text("name"), entry.texts("packages"), entry.text("base"))]
+    packages = entry.some("packages")
+    for package in packages:
+        if normalise(package) != package:
+            entry.wrong(f"`packages` must be normalised names, not `{package}`")
+    return [Family(entry.required("name"), packages, entry.required("base"))]
 
 
 def _wheels(entry: _Entry) -> list[Wheels]:
@@ -369,13 +404,14 @@ def _wheels(entry: _Entry) -> list[Wheels]:
         hashes = {}
     if not re.match(r"https://|http://(127\.0\.0\.1|localhost)[:/]", entry.text("url")):
         entry.wrong("`url` must be https")
-    for name in entry.texts("files"):
+    files = entry.some("files")
+    for name in files:
         if not name.endswith(".whl") or "/" in name:
             entry.wrong(f"`{name}` is no wheel's file name")
     return [
         Wheels(
-            entry.text("package"), entry.text("version"), entry.text("url").rstrip("/"), entry.texts("files"),
-            tuple(sorted(hashes.items())), entry.texts("requires"), entry.text("requires-python"), source, date,
+            entry.name(), entry.required("version"), entry.text("url").rstrip("/"), files,
+            tuple(sorted(hashes.items())), entry.requirements(), entry.range("requires-python"), source, date,
         )
     ]  # fmt: skip
 
@@ -385,7 +421,7 @@ def _metadata(entry: _Entry) -> list[Supplied]:
     source, _, date = entry.origin()
     return [
         Supplied(
-            entry.text("package"), entry.range(entry.text("versions"), "`versions`"), entry.texts("requires"),
-            entry.text("requires-python"), entry.texts("extras"), source, date,
+            entry.name(), entry.range("versions"), entry.requirements(), entry.range("requires-python"),
+            entry.texts("extras"), source, date,
         )
     ]  # fmt: skip

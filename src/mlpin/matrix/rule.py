@@ -81,8 +81,8 @@ def serves(kernels: tuple[str, ...], capability: tuple[int, int]) -> bool:
     """Whether code for `kernels` runs on a GPU of this compute capability.
 
     Binary code runs on the same major version and the same or a later minor one; PTX is compiled for any later
-    architecture; `sm_90a` runs on 9.0 alone, `sm_100f` on its own family (CUDA C++ Programming Guide, binary and
-    PTX compatibility).
+    architecture; `sm_90a` runs on 9.0 alone, `sm_100f` and PTX for it on their own family (CUDA C++ Programming
+    Guide, binary and PTX compatibility).
     """
     for text in kernels:
         found = arch(text)
@@ -93,9 +93,9 @@ def serves(kernels: tuple[str, ...], capability: tuple[int, int]) -> bool:
             if capability == (major, minor):
                 return True
             continue
-        if binary and capability[0] == major and capability[1] >= minor:
+        if (binary or suffix) and capability[0] == major and capability[1] >= minor:
             return True
-        if ptx and capability >= (major, minor):
+        if ptx and not suffix and capability >= (major, minor):
             return True
     return False
 

@@ -46,11 +46,18 @@ def error(problem: MlpinError) -> str:
 
 def _target(target: TargetResult, file: str) -> dict[str, Any]:
     plan, outcome = target.plan, target.outcome
+    hardware = plan.target.hardware
     found: dict[str, Any] = {
         "target": plan.target.name,
         "python": plan.target.python,
         "platform": plan.target.platform.name,
         "glibc": plan.target.platform.glibc or None,
+        "hardware": {
+            "accelerator": hardware.accelerator or None,
+            "driver": hardware.driver or None,
+            "gpus": [{"name": name, "runs": runs} for name, runs in hardware.gpus],
+            "cuda": hardware.cuda or None,
+        },
         "file": file,
     }
     if outcome is None:

@@ -7,36 +7,38 @@ from typing import Any
 
 from mlpin.audit import Audit
 from mlpin.matrix.judge import Facts, Finding
+from mlpin.matrix.rule import LABEL, SAME
 from mlpin.report.wrap import wrapped
 
 SEVERITIES = ("broken", "declared", "untested")
+_SKIPPED = 10
 
 
 def against(finding: Finding) -> str:
     """What a finding says, in one sentence."""
     (name, text), (other, found) = finding.packages
-    mine, rule = f"{name} {text}", finding.rule
+    mine, rule, wanted = f"{name} {text}", finding.rule, finding.wanted
     shown = {"gpu": "", "driver": "driver ", "cuda": "CUDA ", "cudnn": "cuDNN ", "python": "Python ", "glibc": "glibc "}
     theirs = f"{shown.get(other, f'{other} ')}{found}"
     if rule.verb == "kernels":
-        return f"{mine} has no code for {theirs}; it has {finding.wanted}"
+        return f"{mine} has no code for {theirs}; it has {wanted}"
     if rule.verb == "fails":
         return f"{mine} {'may' if rule.severity == 'untested' else 'does'} not work with {theirs}"
-    if rule.table[0][1] in {"same", "label"} or not finding.wanted:
-        wanted = finding.wanted if finding.wanted != "same" else f"the same release of {other}"
-        return f"{mine} needs {wanted}, and there is {theirs}"
-    wanted = (
-        f"a GPU of compute capability {finding.wanted}"
-        if other == "gpu"
-        else f"{shown.get(other, other)}{finding.wanted}"
-    )
-    return f"{mine} needs {wanted}, and there is {theirs}"
+    if other == "gpu":
+        wanted = f"a GPU of compute capability {wanted}"
+    elif wanted == SAME:
+        wanted = f"the same release of {other}"
+    elif rule.table[0][1] != LABEL:
+        wanted = f"{shown.get(other, other)}{wanted}"
+    verb = "was tested with" if rule.severity == "untested" else "needs"
+    return f"{mine} {verb} {wanted}, and there is {theirs}"
 
 
 def text(found: Audit, *, quiet: bool = False) -> str:
     """The whole verdict. `quiet` shows what is broken alone."""
-    facts = found.facts
-    lines = [f"{found.stack.source}: {found.total} packages, {found.known} known to the matrix", f"on {machine(facts)}"]
+    facts, stack = found.facts, found.stack
+    lines = wrapped(f"{stack.source}: {packages(found.total)}, {found.known} known to the matrix", "", "  ")
+    lines += wrapped(f"on {machine(facts)}", "", "  ")
     for finding in found.findings:
         rule = finding.rule
         if quiet and rule.severity != "broken":
@@ -47,18 +49,23 @@ def text(found: Audit, *, quiet: bool = False) -> str:
         if rule.remedy:
             lines += wrapped(rule.remedy, "  remedy: ", "          ")
         lines += wrapped("; ".join(rule.source), f"  rule {rule.id} ({rule.evidence}, {rule.date}): ", "    ")
-    if found.stack.skipped and not quiet:
+    if stack.skipped and not quiet:
         lines.append("")
-        for skipped in found.stack.skipped[:10]:
-            place = f"{found.stack.source}:{skipped.line}: " if skipped.line else ""
+        for skipped in stack.skipped[:_SKIPPED]:
+            place = f"{stack.source}:{skipped.line}: " if skipped.line else ""
             lines += wrapped(f"{place}{skipped.text}: {skipped.reason}", "not judged: ", "  ")
-        if len(found.stack.skipped) > 10:
-            lines.append(f"not judged: {len(found.stack.skipped) - 10} more")
+        if len(stack.skipped) > _SKIPPED:
+            lines.append(f"not judged: {len(stack.skipped) - _SKIPPED} more")
     counts = [sum(one.rule.severity == severity for one in found.findings) for severity in SEVERITIES]
     told = ", ".join(f"{count} {severity}" for count, severity in zip(counts, SEVERITIES, strict=True) if count)
     unknown = found.total - found.known
-    lines += ["", f"{told or 'no findings'}; of {unknown} packages the matrix knows nothing"]
+    lines += ["", (told or "no findings") + (f"; of {packages(unknown)} the matrix knows nothing" if unknown else "")]
     return "\n".join(lines) + "\n"
+
+
+def packages(count: int) -> str:
+    """`1 package`, `2 packages`."""
+    return "1 package" if count == 1 else f"{count} packages"
 
 
 def machine(facts: Facts) -> str:

@@ -35,6 +35,11 @@ def offer(
 
     if not files:
         return rejected("files", "has no file whose name can be read")
+    if policy.absent:
+        reasons = [policy.absent[file.url] for file in files if file.url in policy.absent]
+        files = [file for file in files if file.url not in policy.absent]
+        if not files:
+            return rejected("files", reasons[0])
     cutoff = policy.cutoffs.get(name, policy.cutoff)
     if cutoff:
         files = [file for file in files if unfit.uploaded(file, listing.index_of(text)) < cutoff]

@@ -132,9 +132,10 @@ class PythonRange:
 class Unusable:
     """What nothing can satisfy: stands for a candidate whose metadata cannot be had, with the reason."""
 
-    __slots__ = ("key", "origin", "reason", "remedy")
+    __slots__ = ("candidate", "key", "origin", "reason", "remedy")
 
     def __init__(self, candidate: Candidate, reason: str, origin: Origin, remedy: str = "") -> None:
+        self.candidate = candidate
         self.key = Key("none", f"{candidate.key} {candidate.version}")
         self.reason = reason
         self.remedy = remedy

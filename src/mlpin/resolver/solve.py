@@ -17,7 +17,7 @@ from mlpin.candidate import Candidate, Key, Rejection, distribution
 from mlpin.outcome import Conflict, Edge, GaveUp, Outcome, Resolution, Seen
 from mlpin.resolver import complete
 from mlpin.resolver.provider import Progress, Provider, allowed
-from mlpin.resolver.requirements import Sourced, Specified
+from mlpin.resolver.requirements import Sourced, Specified, Unusable
 from mlpin.resolver.rules import SHADOWS
 from mlpin.resolver.view import View
 
@@ -34,11 +34,15 @@ class _Reporter(BaseReporter["Requirement", Candidate, Key]):
     def __init__(self, view: View) -> None:
         self._view = view
         self.rounds = 0
+        self.refused: dict[Rejection, None] = {}
 
     def starting_round(self, index: int) -> None:
         self.rounds = index + 1
 
     def adding_requirement(self, requirement: Requirement, parent: Candidate | None) -> None:  # noqa: ARG002
+        if isinstance(requirement, Unusable):
+            name, version = requirement.candidate.name, str(requirement.candidate.version)
+            self.refused[Rejection(name, version, "files", requirement.reason, requirement.remedy)] = None
         self._view.foresee((requirement,))
 
 
@@ -89,7 +93,7 @@ def solve(
         search.resolve(sorted(roots, key=_loose), max_rounds=ROUNDS)
         found = resolution(view, roots, search.state.mapping, reporter.rounds)
         if _allowed(view, found):
-            return found
+            return found._replace(refused=tuple(reporter.refused))
     except ResolutionImpossible as error:
         causes = error.causes
     except ResolutionTooDeep:
@@ -101,7 +105,8 @@ def solve(
         wider = complete.Search(view, roots, budget // 10, liberal=True).run()
         verdict = wider if wider.pins is not None else verdict
     if verdict.pins is not None:
-        return resolution(view, roots, verdict.pins, reporter.rounds + verdict.tried)
+        found = resolution(view, roots, verdict.pins, reporter.rounds + verdict.tried)
+        return found._replace(refused=tuple(reporter.refused))
     clash = tuple(Edge(cause.requirement, cause.parent) for cause in causes) or verdict.clash
     if verdict.gave_up:
         return GaveUp(reporter.rounds + verdict.tried, clash)

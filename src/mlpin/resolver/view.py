@@ -22,7 +22,7 @@ from mlpin.candidate import (
     distribution,
     joined,
 )
-from mlpin.errors import BadDistribution, InputError
+from mlpin.errors import BadDistribution, IndexUnavailable, InputError
 from mlpin.index.names import version as parsed
 from mlpin.requirement import Declared, IndexSource, Origin, Source
 from mlpin.resolver import unfit
@@ -293,7 +293,13 @@ class View:
         more = self._line_indexes(name)
         for url in more:
             self._catalog.foresee(partial(self._catalog.listing_at, name, url))
-        found = [self._catalog.listing(name), *(self._catalog.listing_at(name, url) for url in more)]
+        found = [self._catalog.listing(name)]
+        try:
+            found += [self._catalog.listing_at(name, url) for url in more]
+        except IndexUnavailable as error:
+            # Its name is that of the family: --pytorch-index-url.
+            hint = f"--{rules.family(name).name}-index-url URL names a mirror of it, `none` does without it"  # type: ignore[union-attr]
+            raise IndexUnavailable(error.message, where=error.where, notes=error.notes, hint=hint) from None
         released = rules.releases(name)
         return joined(name, [*found, *([released] if released else [])], partial(rules.order, name))
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from mlpin.fields import Fields
-
-if TYPE_CHECKING:
-    from mlpin.target import Target
+from mlpin.target import parse_platform
 
 _SUBDIRS = {
     "linux-64": "linux-x86_64",
@@ -74,7 +72,7 @@ def platform_of(subdirs: Iterable[str]) -> str:
     return known.pop() if len(known) == 1 else ""
 
 
-def subdir_of(target: Target) -> str:
-    """Conda's name for the target's platform."""
-    system, machine = target.platform.system, target.platform.machine.lower()
-    return next(subdir for subdir, name in _SUBDIRS.items() if name == f"{system}-{machine}")
+def subdir_of(platform: str) -> str:
+    """Conda's name for a platform of mlpin's."""
+    kind = parse_platform(platform).kind
+    return next(subdir for subdir, name in _SUBDIRS.items() if name == kind)

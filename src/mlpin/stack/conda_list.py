@@ -25,9 +25,9 @@ def read_json(text: str, shown: str) -> Stack:
     data = document.json(text, shown)
     if isinstance(data, dict) and isinstance(data.get("packages"), list):
         data = data["packages"]
-    if not isinstance(data, list):
+    if not isinstance(data, list) or any(isinstance(item, dict) and "name" not in item for item in data):
         hint = "`conda list --json` and `pip list --format=json` print one"
-        raise InputError("must be a list of packages", where=shown, hint=hint)
+        raise InputError("must be a list of packages with their names", where=shown, hint=hint)
     items = Fields({"packages": data}, shown).tables("packages")
     of_conda = not items or any("channel" in item or "build_string" in item for item in items)
     found = Gathered(shown, "conda-list" if of_conda else "freeze")

@@ -9,13 +9,12 @@ from mlpin.errors import InputError
 from mlpin.stack import document
 from mlpin.stack.artifacts import conda_file, file_name, platform_of, subdir_of
 from mlpin.stack.gathered import Gathered, printable
-from mlpin.stack.model import Stack
-from mlpin.target import Target
+from mlpin.stack.model import Stack, Where
 
 DEFAULT_SUBDIR = "linux-64"
 
 
-def read(text: str, shown: str, target: Target | None) -> Stack:
+def read(text: str, shown: str, where: Where) -> Stack:
     """The packages of the target's platform. Raises `InputError`."""
     lock = document.yaml(text, shown)
     version = lock.root.string("version")
@@ -25,9 +24,9 @@ def read(text: str, shown: str, target: Target | None) -> Stack:
     packages = list(lock.entries(lock.root, "package"))
     stated = lock.root.table("metadata").strings("platforms") or ()
     there = list(dict.fromkeys((*stated, *(fields.string("platform") or "" for fields, _ in packages))))
-    wanted = subdir_of(target) if target else DEFAULT_SUBDIR
+    wanted = subdir_of(where.platform) if where.platform else DEFAULT_SUBDIR
     if wanted not in there and there:
-        if target:
+        if where.platform:
             message, hint = f"has no packages for {wanted}", f"it has them for {printable(', '.join(there))}"
             raise InputError(message, where=shown, hint=hint)
         wanted = there[0]

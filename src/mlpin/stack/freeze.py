@@ -17,8 +17,7 @@ from mlpin.requirement import Declared, Origin, PathSource, UrlSource
 from mlpin.stack.artifacts import file_name, version_in
 from mlpin.stack.gathered import Gathered
 from mlpin.stack.markers import Markers, target_for
-from mlpin.stack.model import Stack
-from mlpin.target import Target
+from mlpin.stack.model import Stack, Where
 
 _EXACT = re.compile(r"===?\s*([^*]+)")
 _EDITABLE = ("-e", "--editable")
@@ -27,19 +26,19 @@ _EDITABLE_COMMENT = re.compile(r"#\s*Editable .*\((?P<name>[A-Za-z0-9._-]+)===?(
 _OTHER_FILES = ("--requirement", "--constraint")
 
 
-def read(text: str, shown: str, target: Target | None, path: Path | None = None) -> Stack:
+def read(text: str, shown: str, where: Where, path: Path | None = None) -> Stack:
     """The text of the file at `path`, or of standard input, where no other file is read. Raises `InputError`."""
-    return _Reader(text, shown, target, path).stack()
+    return _Reader(text, shown, where, path).stack()
 
 
 class _Reader:
-    def __init__(self, text: str, shown: str, target: Target | None, path: Path | None) -> None:
+    def __init__(self, text: str, shown: str, where: Where, path: Path | None) -> None:
         self.text = text
         self.shown = shown
         self.folder = path.parent if path else Path.cwd()
         self.includes = path is not None
         self.found = Gathered(shown, "freeze")
-        self.markers = Markers(target_for(target))
+        self.markers = Markers(target_for(where))
         self.collector = Collector(path or Path(shown), Context(Path.cwd(), {}, self._fetch))
 
     def _fetch(self, url: str) -> str:

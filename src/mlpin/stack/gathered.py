@@ -6,12 +6,10 @@ Knows what a name and a version look like; knows no format.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
 
 from mlpin.errors import InputError
 from mlpin.requirement import normalise
+from mlpin.settings import TargetSettings
 from mlpin.stack.model import Kind, Pinned, Skipped, Stack
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -101,7 +99,7 @@ class Gathered:
         found = (one.version for one in self._packages.values() if one.ecosystem == "conda" and one.name == name)
         return next(found, "")
 
-    def stack(self, *, python: str = "", platform: str = "", target: Mapping[str, Any] = MappingProxyType({})) -> Stack:
+    def stack(self, *, python: str = "", platform: str = "", target: TargetSettings | None = None) -> Stack:
         """What was gathered."""
         packages = tuple(self._packages.values())
         return Stack(self.shown, self.kind, packages, python, platform, target, tuple(self.skipped))

@@ -27,19 +27,19 @@ _HEAD = 64 * 1024
 _HEADER = re.compile(r"(Name|Version)\s*:\s*(.*?)\s*")
 
 
-def read(path: Path) -> Stack:
+def read(path: Path, shown: str) -> Stack:
     """The packages installed in the environment at `path`. Raises `InputError` where there is none."""
     try:
-        return _Environment(path).stack()
+        return _Environment(path, shown).stack()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "this cannot be the name of a file"
-        raise InputError(f"cannot be read: {reason}", where=printable(str(path))) from None
+        raise InputError(f"cannot be read: {reason}", where=printable(shown)) from None
 
 
 class _Environment:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shown: str) -> None:
         self.path = path
-        self.found = Gathered(str(path), "environment")
+        self.found = Gathered(shown, "environment")
         self.python = ""
 
     def stack(self) -> Stack:

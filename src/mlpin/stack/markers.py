@@ -12,6 +12,7 @@ from collections.abc import Collection
 from mlpin.errors import InputError
 from mlpin.requirement import normalise
 from mlpin.stack.gathered import printable
+from mlpin.stack.model import Where
 from mlpin.target import Target, parse_platform
 
 DEFAULT_PLATFORM = "linux-x86_64"
@@ -26,9 +27,10 @@ _CHOICE = re.compile(
 _TRUE, _FALSE = "python_version >= '0'", "python_version < '0'"
 
 
-def target_for(target: Target | None, ranges: str = "", where: str = "") -> Target:
-    """`target`; where there is none, Linux with the lowest Python that a lock allows (PEP 440 ranges)."""
-    return target or Target("", _lowest(ranges, where) if ranges else DEFAULT_PYTHON, parse_platform(DEFAULT_PLATFORM))
+def target_for(where: Where, ranges: str = "", place: str = "") -> Target:
+    """What is known of the machine; for the rest Linux, and the lowest Python that a lock allows (PEP 440 ranges)."""
+    python = where.python or (_lowest(ranges, place) if ranges else DEFAULT_PYTHON)
+    return Target("", python, parse_platform(where.platform or DEFAULT_PLATFORM))
 
 
 def _lowest(ranges: str, where: str) -> str:

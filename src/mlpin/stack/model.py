@@ -6,9 +6,9 @@ whether they go together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+from mlpin.settings import TargetSettings
 
 Ecosystem = Literal["pypi", "conda"]
 Kind = Literal[
@@ -24,6 +24,18 @@ Kind = Literal[
     "conda-explicit",
     "environment",
 ]
+
+
+class Where(NamedTuple):
+    """The machine that a stack is looked at for, as far as it was said; what is empty is the stack's to say."""
+
+    python: str = ""
+    """`3.11.4` or `3.11`."""
+    platform: str = ""
+    """As `target.parse_platform` takes it."""
+
+
+ANYWHERE = Where()
 
 
 class Pinned(NamedTuple):
@@ -60,6 +72,6 @@ class Stack(NamedTuple):
     """`3.11.4` or `3.11`, where it is stated."""
     platform: str = ""
     """As `target.parse_platform` takes it (`linux-x86_64`, `macos-arm64`), where it is stated."""
-    target: Mapping[str, Any] = MappingProxyType({})
-    """[tool.mlpin.target] of a lock that mlpin made."""
+    target: TargetSettings | None = None
+    """The target of a lock that mlpin made."""
     skipped: tuple[Skipped, ...] = ()

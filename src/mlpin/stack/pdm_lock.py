@@ -18,15 +18,14 @@ from mlpin.stack.artifacts import file_names
 from mlpin.stack.edges import kept
 from mlpin.stack.gathered import Gathered, printable
 from mlpin.stack.markers import Markers, target_for
-from mlpin.stack.model import Stack
-from mlpin.target import Target
+from mlpin.stack.model import Stack, Where
 
 _FORMAT = re.compile(r"4(?:\.(\d{1,3}))?(?:\.\d+)?")
 _MARKER = re.compile(r"(?:@.*?\s|^[^@;]*);(.*)", re.DOTALL)
 _EXTRA = re.compile(r"""\bextra\s*==\s*['"]([^'"]*)['"]""")
 
 
-def read(text: str, shown: str, target: Target | None) -> Stack:
+def read(text: str, shown: str, where: Where) -> Stack:
     """The lock as the target would install it. Raises `InputError`."""
     lock = document.toml(text, shown, "package")
     metadata = lock.root.table("metadata")
@@ -36,7 +35,7 @@ def read(text: str, shown: str, target: Target | None) -> Stack:
         raise InputError(f"states the lock_version `{printable(version)}`, and mlpin reads 4", where=shown)
     exact = int(form[1] or 0) >= 5 and "inherit_metadata" in (metadata.strings("strategy") or ())
     ranges = [one.string("requires_python") or "" for one in metadata.tables("targets")]
-    markers = Markers(target_for(target, _any_of(ranges), shown))
+    markers = Markers(target_for(where, _any_of(ranges), shown))
     packages = list(lock.entries(lock.root, "package"))
     names = {normalise(fields.string("name") or "") for fields, _ in packages}
     if not exact:

@@ -13,8 +13,7 @@ from mlpin.fields import Fields
 from mlpin.stack import document
 from mlpin.stack.artifacts import conda_file, file_name, platform_of, subdir_of, version_in
 from mlpin.stack.gathered import Gathered, printable
-from mlpin.stack.model import Stack
-from mlpin.target import Target
+from mlpin.stack.model import Stack, Where
 
 _VERSIONS = ("4", "5", "6", "7")
 _KINDS = ("conda", "pypi", "conda_source")
@@ -22,9 +21,9 @@ _SOURCE = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\[[^\]]*\] @ .+")
 DEFAULT_SUBDIR = "linux-64"
 
 
-def read(text: str, shown: str, target: Target | None) -> Stack:
+def read(text: str, shown: str, where: Where) -> Stack:
     """One environment of the lock on the target's platform. Raises `InputError`."""
-    return _Lock(text, shown).stack(target)
+    return _Lock(text, shown).stack(where)
 
 
 class _Lock:
@@ -44,9 +43,9 @@ class _Lock:
             place = fields.string(kind) if kind else fields.string("url") or fields.string("path")
             self.records[kind or fields.string("kind") or "", place or ""] = fields
 
-    def stack(self, target: Target | None) -> Stack:
+    def stack(self, where: Where) -> Stack:
         environment = self._environment()
-        name, subdir = self._platform(environment, target)
+        name, subdir = self._platform(environment, where)
         if name:
             for fields, line in self.document.entries(environment.table("packages"), name):
                 kind = next((kind for kind in _KINDS if kind in fields), "")
@@ -71,15 +70,17 @@ class _Lock:
                 self.found.skip(f"environment {name}", 0, f"the environment {chosen} is looked at")
         return environments.table(chosen)
 
-    def _platform(self, environment: Fields, target: Target | None) -> tuple[str, str]:
+    def _platform(self, environment: Fields, where: Where) -> tuple[str, str]:
         """The platform's name in the lock, and conda's name for it."""
         known = {
             one.string("name") or "": one.string("subdir") or one.string("name") or ""
             for one in self.root.tables("platforms")
         }
         names = {name: known.get(name, name) for name in environment.table("packages")}
-        wanted = subdir_of(target) if target else DEFAULT_SUBDIR
-        fitting = [name for name, subdir in names.items() if subdir == wanted] or ([] if target else list(names)[:1])
+        wanted = subdir_of(where.platform) if where.platform else DEFAULT_SUBDIR
+        fitting = [name for name, subdir in names.items() if subdir == wanted] or (
+            [] if where.platform else list(names)[:1]
+        )
         if not fitting:
             if not names:
                 return "", ""

@@ -22,16 +22,15 @@ from mlpin.stack.artifacts import file_names
 from mlpin.stack.edges import kept
 from mlpin.stack.gathered import Gathered
 from mlpin.stack.markers import Markers, target_for
-from mlpin.stack.model import Stack
-from mlpin.target import Target
+from mlpin.stack.model import Stack, Where
 
 _EXTRA = re.compile(r"""\bextra\s*(==|!=)\s*['"]([^'"]*)['"]""")
 _FORMAT = re.compile(r"([12])\.(\d+)")
 
 
-def read(text: str, shown: str, target: Target | None) -> Stack:
+def read(text: str, shown: str, where: Where) -> Stack:
     """The lock as the target would install it. Raises `InputError`."""
-    return _Lock(text, shown, target).stack()
+    return _Lock(text, shown, where).stack()
 
 
 _Entry = tuple[Fields, int]
@@ -45,7 +44,7 @@ class _Edge(NamedTuple):
 
 
 class _Lock:
-    def __init__(self, text: str, shown: str, target: Target | None) -> None:
+    def __init__(self, text: str, shown: str, where: Where) -> None:
         self.shown = shown
         self.document = document.toml(text, shown, "package")
         self.root = self.document.root
@@ -57,7 +56,7 @@ class _Lock:
         self.with_markers = (int(form[1]), int(form[2])) >= (2, 1)
         self.old_files = metadata.table("files")
         pythons = _ranges(metadata.string("python-versions") or "")
-        self.markers = Markers(target_for(target, pythons, shown))
+        self.markers = Markers(target_for(where, pythons, shown))
         self.packages = list(self.document.entries(self.root, "package"))
         self.found = Gathered(shown, "poetry.lock")
         self.chosen = self._extras()

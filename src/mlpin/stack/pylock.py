@@ -6,26 +6,25 @@ The specification's checks on what may be installed are an installer's work; her
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Callable
 
 from mlpin.errors import InputError
 from mlpin.fields import Fields
 from mlpin.requirement import normalise
+from mlpin.settings import TargetSettings
 from mlpin.stack import document
 from mlpin.stack.artifacts import file_names, version_in
 from mlpin.stack.gathered import Gathered
 from mlpin.stack.markers import Markers, target_for
-from mlpin.stack.model import Stack
-from mlpin.target import Target, parse_platform, python_minor
+from mlpin.stack.model import Stack, Where
+from mlpin.target import ACCELERATORS, parse_driver, parse_platform, python_minor
 
 _EQUAL = re.compile(r"""\b([a-z_]+) *== *(?:'([^']*)'|"([^"]*)")""")
 _SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 _PLACES = ("name", "url", "path")
 
 
-def read(text: str, shown: str, target: Target | None) -> Stack:
+def read(text: str, shown: str, where: Where) -> Stack:
     """The lock as the target would install it. Raises `InputError`."""
     lock = document.toml(text, shown, "packages")
     root = lock.root
@@ -34,8 +33,11 @@ def read(text: str, shown: str, target: Target | None) -> Stack:
         message = f"states the lock-version `{version}`" if version else "states no lock-version"
         raise InputError(f"{message}, and mlpin reads 1.0 of PEP 751", where=shown)
     own = _own_target(root)
-    python, platform = (str(own.get("python", "")), str(own.get("platform", ""))) if own else _stated(root)
-    markers = Markers(target or _stated_target(own, python, platform, shown) or _any_target(root))
+    python, platform = _stated(root)
+    if own:
+        python, platform = "".join(own.python or ()) or python, own.platform or platform
+    seen = Where(where.python or _usable(python, python_minor), where.platform or _usable(platform, parse_platform))
+    markers = Markers(target_for(seen, root.string("requires-python") or "", shown))
     chosen = {
         normalise(name) for key in ("extras", "dependency-groups", "default-groups") for name in root.strings(key) or ()
     }
@@ -61,12 +63,33 @@ def _take(found: Gathered, fields: Fields, line: int) -> None:
     found.pypi(name, version, line, files=files, reason=reason)
 
 
-def _own_target(root: Fields) -> Mapping[str, Any]:
-    """What mlpin itself wrote of the target; empty in other tools' locks."""
+def _own_target(root: Fields) -> TargetSettings | None:
+    """What mlpin itself wrote of the target, checked; None in other tools' locks."""
     table = root.table("tool").table("mlpin").table("target")
-    table.string("python")
-    table.string("platform")
-    return MappingProxyType(dict(table.data))
+    if not table.data:
+        return None
+    python, platform, glibc = (table.string(key) for key in ("python", "platform", "glibc"))
+    accelerator, driver = table.string("accelerator"), table.string("driver")
+    try:
+        if python:
+            python_minor(python)
+        if platform:
+            parse_platform(platform, glibc)
+        if driver:
+            parse_driver(driver)
+    except InputError as error:
+        error.where = root.file
+        raise
+    if accelerator and accelerator not in ACCELERATORS:
+        raise table.error("accelerator", f"cannot be `{accelerator}`", hint=f"one of: {', '.join(ACCELERATORS)}")
+    return TargetSettings(
+        python=(python,) if python else None,
+        platform=platform,
+        glibc=glibc,
+        accelerator=accelerator,
+        driver=driver,
+        gpus=table.strings("gpus"),
+    )
 
 
 def _stated(root: Fields) -> tuple[str, str]:
@@ -80,18 +103,10 @@ def _stated(root: Fields) -> tuple[str, str]:
     return facts.get("python_full_version", "") or facts.get("python_version", ""), platform
 
 
-def _stated_target(own: Mapping[str, Any], python: str, platform: str, shown: str) -> Target | None:
+def _usable(text: str, check: Callable[[str], object]) -> str:
+    """`text`, or nothing where it is none that mlpin has a name for."""
     try:
-        if not python or not platform:
-            return None
-        python_minor(python)
-        glibc = own.get("glibc")
-        return Target("", python, parse_platform(platform, glibc if isinstance(glibc, str) else None))
-    except InputError as error:
-        if own:
-            raise InputError(error.message, where=shown, hint=error.hint) from None
-        return None  # for a machine that mlpin has no name for
-
-
-def _any_target(root: Fields) -> Target:
-    return target_for(None, root.string("requires-python") or "", root.file)
+        check(text)
+    except InputError:
+        return ""
+    return text

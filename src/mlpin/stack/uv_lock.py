@@ -17,15 +17,14 @@ from mlpin.stack import document
 from mlpin.stack.artifacts import file_names
 from mlpin.stack.gathered import Gathered
 from mlpin.stack.markers import Markers, target_for
-from mlpin.stack.model import Stack
-from mlpin.target import Target
+from mlpin.stack.model import Stack, Where
 
 _EDITABLE = ("editable", "virtual", "directory")
 
 
-def read(text: str, shown: str, target: Target | None) -> Stack:
+def read(text: str, shown: str, where: Where) -> Stack:
     """The lock as the target would install it. Raises `InputError`."""
-    return _Lock(text, shown, target).stack()
+    return _Lock(text, shown, where).stack()
 
 
 class _Choice(NamedTuple):
@@ -53,13 +52,13 @@ class _Package(NamedTuple):
 
 
 class _Lock:
-    def __init__(self, text: str, shown: str, target: Target | None) -> None:
+    def __init__(self, text: str, shown: str, where: Where) -> None:
         self.shown = shown
         self.document = document.toml(text, shown, "package")
         self.root = self.document.root
         if self.root.data.get("version") != 1:
             raise InputError("is not a uv.lock that mlpin can read: its `version` is not 1", where=shown)
-        self.markers = Markers(target_for(target, self.root.string("requires-python") or "", shown))
+        self.markers = Markers(target_for(where, self.root.string("requires-python") or "", shown))
         self.named: dict[str, list[_Package]] = {}
         self.packages: list[_Package] = []
         for fields, line in self.document.entries(self.root, "package"):
