@@ -918,7 +918,7 @@ def test_counts_agree(ours: Project, text: str) -> None:
         ("driver", ">=525.60.13", "525", None),
         ("driver", ">=525.60.13", "525.105", True),
         ("driver", ">=525.60.13", "525.59", False),
-        ("driver", ">=525.60.13", "CUDA 12.0", True),
+        ("driver", ">=525.60.13", "CUDA 12.0", None),
         ("cudnn", "~=8.9.2", "8.9", None),
         ("cuda", "==12.4", "12.4", True),
     ],
@@ -1008,7 +1008,7 @@ def test_an_override_that_no_driver_is_known_for(ours: Project, monkeypatch: pyt
 def test_an_override_is_the_driver(ours: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONDA_OVERRIDE_CUDA", "11.8")
     value = judged(ours, "freeze.txt", "--host")
-    assert value["machine"]["driver"] == "520.999"
+    assert value["machine"]["driver"] == "520"
     assert "ours-driver" in rules(value)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlpin.errors import InputError
 from mlpin.matrix.matrix import Matrix
+from mlpin.matrix.ranges import stated_within, version, within
 from mlpin.settings import Settings, TargetSettings
 from mlpin.target import Hardware, Platform
 
@@ -76,4 +77,24 @@ def hardware(
                 f"which driver reports `{driver}` is not known", hint="give the driver's own number, like 550.54.14"
             )
         driver = number
+    if platform and driver and cuda:
+        _check_driver(driver, cuda, platform, rules)
     return Hardware(accelerator, driver, found, cuda)
+
+
+def _check_driver(driver: str, cuda: str, platform: Platform, rules: Matrix) -> None:
+    """Raises where no build line of the CUDA versions that are wanted runs on the driver."""
+    stated = version(driver)
+    lines = {line.cuda for line in rules.tables.lines if (known := version(line.cuda)) and within(cuda, known)}
+    floors = [rules.driver_floor(line, platform.name) for line in lines]
+    if stated is None or not floors or not all(floors):
+        return
+    if all(stated_within(f">={floor}", stated) is False for floor in floors):
+        raise InputError(
+            f"driver {driver} runs no CUDA {cuda}: that needs driver {min(floors, key=_numbers)} or newer",
+            hint="change one of the two, or leave `cuda` out: then the newest that the driver runs is taken",
+        )
+
+
+def _numbers(driver: str) -> list[int]:
+    return [int(part) for part in driver.split(".")]

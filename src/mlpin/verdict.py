@@ -45,30 +45,19 @@ def verdict(matrix: Matrix, target: Target, resolution: Resolution) -> Verdict:
         tables["matrix"] = {"version": matrix.version, "digest": matrix.digest}
         if matrix.off:
             tables["matrix"]["off"] = dict(sorted(matrix.off.items()))
-    notes = [(_name(finding), _said(finding)) for finding in judge(matrix, packages, facts)]
+    notes = [_said(finding) for finding in judge(matrix, packages, facts)]
     return Verdict(tables, rules, [*notes, *_unknown(matrix, packages, facts)])
 
 
-def _name(finding: Finding) -> str:
-    name, text = finding.packages[0]
-    return f"{name} {text}"
-
-
-def _said(finding: Finding) -> str:
-    rule = finding.rule
-    other, text = finding.packages[1]
-    wanted = f"needs {other}{finding.wanted}, here {text}" if rule.verb == "needs" else f"may fail with {other} {text}"
-    if rule.verb == "kernels":
-        wanted = f"has no code for {text}"
-    shown = f"{rule.severity}: {wanted}"
-    if rule.symptom:
-        shown += f" ({rule.symptom})"
-    return f"{shown} [{rule.id}]"
+def _said(finding: Finding) -> tuple[str, str]:
+    (name, text), rule = finding.packages[0], finding.rule
+    symptom = f" ({rule.symptom})" if rule.symptom else ""
+    return f"{name} {text}", f"{rule.severity}: {finding.against}{symptom} [{rule.id}]"
 
 
 def _unknown(matrix: Matrix, packages: Sequence[Package], facts: Facts) -> Iterator[tuple[str, str]]:
     """Builds for the target's hardware of which the matrix knows nothing: not fine, untested."""
-    if facts.accelerator not in {"cuda", "rocm"}:
+    if facts.accelerator in {"", "cpu"}:
         return
     for name, runs in facts.gpus:
         driver, first = facts.driver, matrix.first_driver(runs)
@@ -80,8 +69,12 @@ def _unknown(matrix: Matrix, packages: Sequence[Package], facts: Facts) -> Itera
             if package.name != family.packages[0]:
                 continue
             line = label_of(matrix, package.name, package.version, facts.platform).line
-            if not line:
+            if facts.accelerator == "metal":
+                reason = "untested: which Macs its Metal backend runs on is not known to the matrix"
+            elif not line:
                 reason = "untested: what it was built for is not known to the matrix"
+            elif facts.accelerator == "rocm":
+                reason = f"untested: which GPUs and drivers its {line} build runs on is not known to the matrix"
             elif facts.gpus and not any(
                 rule.verb == "kernels" and rows(rule, matrix, package, facts) for rule in matrix.rules(package.name)
             ):

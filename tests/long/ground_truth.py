@@ -70,7 +70,7 @@ def driver(matrix: Matrix, text: Any) -> str:
 
 def families() -> dict[str, str]:
     """By the id of each rule, the family that it belongs to: the data file that it stands in."""
-    found = {}
+    found: dict[str, str] = {}
     for path in sorted(DATA.glob("*.toml")):
         source, wrong = read(path.read_text(encoding="utf-8"), path.name)
         assert not wrong, wrong

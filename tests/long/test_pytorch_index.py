@@ -134,7 +134,7 @@ def wheels(project: Project, name: str) -> list[Mapping[str, Any]]:
 
 
 def file_name(wheel: Mapping[str, Any]) -> str:
-    return wheel.get("name") or wheel["url"].rpartition("/")[2].replace("%2B", "+")
+    return str(wheel.get("name") or wheel["url"].rpartition("/")[2].replace("%2B", "+"))
 
 
 def as_expected(project: Project, case: Mapping[str, Any], whl: str, **other: str) -> None:
@@ -228,7 +228,7 @@ def line_of(torch: Version) -> str:
         return torch.local
     entries = [entry for entry in table("default") if entry["package"] == "torch"]
     return next(
-        entry["line"]
+        str(entry["line"])
         for entry in entries
         if "linux-x86_64" in entry["platforms"] and torch in SpecifierSet(entry.get("versions", ""))
     )
@@ -262,7 +262,7 @@ def gpu_code(torch: Version) -> list[str] | None:
     """The GPU code in a build of torch; None where no table says."""
     for rule in table("rule"):
         if "kernels" in rule and speaks_of(rule, line_of(torch)) and torch in SpecifierSet(rule.get("versions", "")):
-            return rule["kernels"]
+            return list(rule["kernels"])
     return None
 
 
@@ -308,10 +308,10 @@ def chosen(project: Project, whl: str, *options: str, requirements: tuple[str, .
     )
 
 
-def stated(project: Project, name: str) -> Mapping[str, Any]:
+def stated(project: Project, name: str) -> dict[str, Any]:
     """What the lock says of a package's choice."""
     found = next(package for package in project.tables()["packages"] if package["name"] == name)
-    return found.get("tool", {}).get("mlpin", {})
+    return dict(found.get("tool", {}).get("mlpin", {}))
 
 
 @pytest.mark.parametrize(("driver", "gpu"), list(product(DRIVERS, GPUS)))

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from mlpin.target import Target
 
 
+_SHOWN = {"gpu": "", "driver": "driver ", "cuda": "CUDA ", "cudnn": "cuDNN ", "python": "Python ", "glibc": "glibc "}
+"""Facts of a machine as they stand before their value."""
+
+
 class Facts(NamedTuple):
     """What is known of the machine; empty where nobody said."""
 
@@ -71,6 +75,24 @@ class Finding(NamedTuple):
     """(name, version); the rule's own package first. A fact of the target stands here as well."""
     wanted: str = ""
     """The range that was needed, or that fails; architectures for kernels."""
+
+    @property
+    def against(self) -> str:
+        """What is wrong with the rule's own package, in words that follow its name."""
+        other, found = self.packages[1]
+        rule, wanted = self.rule, self.wanted
+        theirs = f"{_SHOWN.get(other, f'{other} ')}{found}"
+        if rule.verb == "kernels":
+            return f"has no code for {theirs}; it has {wanted}"
+        if rule.verb == "fails":
+            return f"{'may' if rule.severity == 'untested' else 'does'} not work with {theirs}"
+        if other == "gpu":
+            wanted = f"a GPU of compute capability {wanted}"
+        elif wanted == SAME:
+            wanted = f"the same release of {other}"
+        elif rule.table[0][1] != LABEL:
+            wanted = f"{_SHOWN.get(other, other)}{wanted}"
+        return f"{'was tested with' if rule.severity == 'untested' else 'needs'} {wanted}, and there is {theirs}"
 
 
 def label_of(matrix: Matrix, package: str, text: str, platform: str) -> Built:

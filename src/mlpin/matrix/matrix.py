@@ -121,16 +121,30 @@ class Matrix:
         return known.cuda if known else cuda_of(label)
 
     def driver_for(self, cuda: str) -> str:
-        """The newest driver of the branch that reports this CUDA version; empty where it is not known."""
+        """The branch of drivers that reports this CUDA version; empty where it is not known."""
+        shipped = next((one.shipped for one in self.tables.toolkits if one.cuda == cuda and one.shipped), "")
+        return shipped.partition(".")[0]
+
+    def driver_floor(self, cuda: str, platform: str) -> str:
+        """The oldest driver that runs code built for a CUDA version; empty where it is not known."""
         for toolkit in self.tables.toolkits:
-            if toolkit.cuda == cuda and toolkit.shipped:
-                return f"{toolkit.shipped.partition('.')[0]}.999"
+            floor = toolkit.windows if platform.startswith("windows") else toolkit.linux
+            if floor and toolkit.cuda in {cuda, cuda.partition(".")[0]}:
+                return floor
         return ""
 
     def first_cuda(self, capability: str) -> str:
         """The oldest CUDA version that knows GPUs of a compute capability; empty where it is not known."""
-        wanted = next((arch.cuda for arch in self.tables.archs if arch.capability == capability), "")
-        return next((part[2:].strip() for part in wanted.split(",") if part.startswith(">=")), "")
+        return next((part[2:].strip() for part in self._compiles(capability).split(",") if part.startswith(">=")), "")
+
+    def dropped(self, capability: str, cuda: str) -> bool:
+        """Whether a CUDA version no longer compiles for GPUs of a compute capability that older ones did."""
+        first, found = version(self.first_cuda(capability) or "0"), version(cuda)
+        wanted = self._compiles(capability)
+        return bool(wanted and first and found and found > first and not within(wanted, found))
+
+    def _compiles(self, capability: str) -> str:
+        return next((arch.cuda for arch in self.tables.archs if arch.capability == capability), "")
 
     def first_driver(self, capability: str) -> str:
         """The driver that the first CUDA which knows such GPUs was shipped with; empty where it is not known."""

@@ -7,31 +7,16 @@ from typing import Any
 
 from mlpin.audit import Audit
 from mlpin.matrix.judge import Facts, Finding
-from mlpin.matrix.rule import LABEL, SAME
 from mlpin.report.wrap import wrapped
 
 SEVERITIES = ("broken", "declared", "untested")
 _SKIPPED = 10
 
 
-def against(finding: Finding) -> str:
-    """What a finding says, in one sentence."""
-    (name, text), (other, found) = finding.packages
-    mine, rule, wanted = f"{name} {text}", finding.rule, finding.wanted
-    shown = {"gpu": "", "driver": "driver ", "cuda": "CUDA ", "cudnn": "cuDNN ", "python": "Python ", "glibc": "glibc "}
-    theirs = f"{shown.get(other, f'{other} ')}{found}"
-    if rule.verb == "kernels":
-        return f"{mine} has no code for {theirs}; it has {wanted}"
-    if rule.verb == "fails":
-        return f"{mine} {'may' if rule.severity == 'untested' else 'does'} not work with {theirs}"
-    if other == "gpu":
-        wanted = f"a GPU of compute capability {wanted}"
-    elif wanted == SAME:
-        wanted = f"the same release of {other}"
-    elif rule.table[0][1] != LABEL:
-        wanted = f"{shown.get(other, other)}{wanted}"
-    verb = "was tested with" if rule.severity == "untested" else "needs"
-    return f"{mine} {verb} {wanted}, and there is {theirs}"
+def sentence(finding: Finding) -> str:
+    """What a finding says."""
+    name, version = finding.packages[0]
+    return f"{name} {version} {finding.against}"
 
 
 def text(found: Audit, *, quiet: bool = False) -> str:
@@ -43,7 +28,7 @@ def text(found: Audit, *, quiet: bool = False) -> str:
         rule = finding.rule
         if quiet and rule.severity != "broken":
             continue
-        lines += ["", *wrapped(against(finding), f"{rule.severity}: ", "  ")]
+        lines += ["", *wrapped(sentence(finding), f"{rule.severity}: ", "  ")]
         if rule.symptom:
             lines += wrapped(rule.symptom, "  symptom: ", "           ")
         if rule.remedy:
@@ -112,7 +97,7 @@ def finding_data(finding: Finding) -> dict[str, Any]:
     return {
         "severity": rule.severity,
         "rule": rule.id,
-        "message": against(finding),
+        "message": sentence(finding),
         "packages": [{"name": name, "version": text} for name, text in finding.packages],
         "symptom": rule.symptom or None,
         "remedy": rule.remedy or None,

@@ -14,7 +14,7 @@ from mlpin.candidate import Candidate, Key, Listing, Rejection, RejectionKind
 from mlpin.index.names import version as parsed
 from mlpin.matrix.judge import Facts, Package, asked_of_label, capability, label_of, mismatch, rows
 from mlpin.matrix.labels import built, cuda_of, is_vendor_build
-from mlpin.matrix.ranges import same_release, version, within
+from mlpin.matrix.ranges import same_release, stated_within, version, within
 from mlpin.matrix.rule import LABEL, SAME, Rule, any_of, serves
 from mlpin.requirement import Origin
 
@@ -160,12 +160,12 @@ class Rulebook:
                             f"has no code for {gpu}: only for {', '.join(rule.kernels)}",
                             "another CUDA line, or release",
                         )
-                elif within(wanted, parsed(runs)) == (rule.verb == "fails"):
+                elif stated_within(wanted, parsed(runs)) == (rule.verb == "fails"):
                     return f"needs a GPU of compute capability {wanted}, {gpu} has {runs}", ""
             return "", ""
         stated = getattr(facts, rule.other)
         known = version(stated) if stated else None
-        if known is None or within(wanted, known) != (rule.verb == "fails"):
+        if known is None or stated_within(wanted, known) != (rule.verb == "fails"):
             return "", ""
         what = {"driver": "an NVIDIA driver", "glibc": "glibc", "cuda": "CUDA", "cudnn": "cuDNN", "python": "Python"}
         if rule.verb == "fails":
@@ -241,17 +241,20 @@ class Rulebook:
         ]
 
     def _refuses_cuda(self, cuda: str) -> str:
-        """Why the target cannot run builds for this CUDA version; empty where it may."""
+        """Why the target cannot run builds for this CUDA version, or does not want them; empty where it may."""
         if not cuda:
             return ""
         if self._cuda and not self._wants(cuda):
             return f"is built for CUDA {cuda}, the target wants {self._cuda}"
         driver = version(self.facts.driver) if self.facts.driver else None
         if driver is not None:
-            for toolkit in self.matrix.tables.toolkits:
-                floor = toolkit.windows if self._platform.startswith("windows") else toolkit.linux
-                if floor and toolkit.cuda in {cuda, cuda.partition(".")[0]} and driver < parsed(floor):
-                    return f"is built for CUDA {cuda}, which needs driver {floor}; the target has {self.facts.driver}"
+            floor = self.matrix.driver_floor(cuda, self._platform)
+            if floor and stated_within(f">={floor}", driver) is False:
+                return f"is built for CUDA {cuda}, which needs driver {floor}; the target has {self.facts.driver}"
+        if "." in cuda:
+            for name, runs in self.facts.gpus:
+                if self.matrix.dropped(runs, cuda):
+                    return f"is built for CUDA {cuda}, which compiles no code for {name} any more"
         return ""
 
     def _wants(self, cuda: str) -> bool:
@@ -291,7 +294,7 @@ class Rulebook:
         if kind != accelerator and not (accelerator == "metal" and kind == "cpu"):
             return _rejection(name, text, "line", f"is a build for {kind} ({of.line}), the target uses {accelerator}")
         if reason := self._refuses_cuda(of.cuda) or self._too_old_for(of.cuda):
-            return _rejection(name, text, "line", reason, "a newer driver, or another CUDA line")
+            return _rejection(name, text, "line", reason, "another CUDA line, or what the target states")
         return None
 
     def order(self, name: str, text: str) -> object:
