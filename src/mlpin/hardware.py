@@ -86,7 +86,7 @@ def _check_driver(driver: str, cuda: str, platform: Platform, rules: Matrix) -> 
     """Raises where no build line of the CUDA versions that are wanted runs on the driver."""
     stated = version(driver)
     lines = {line.cuda for line in rules.tables.lines if (known := version(line.cuda)) and within(cuda, known)}
-    floors = [rules.driver_floor(line, platform.name) for line in lines]
+    floors = [rules.driver_floor(line, platform.name)[0] for line in lines]
     if stated is None or not floors or not all(floors):
         return
     if all(stated_within(f">={floor}", stated) is False for floor in floors):

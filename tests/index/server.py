@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, NamedTuple, Self
+from urllib.parse import unquote
 
 from tests.wheels import Built
 
@@ -69,7 +70,10 @@ class Fault:
 
 
 class IndexServer:
-    """Serves `/simple/NAME/` and `/files/NAME`; a context manager. `url` is that of the index."""
+    """Serves `/simple/NAME/` and `/files/NAME`; a context manager. `url` is that of the index.
+
+    Below `lines` there is an index per build label, as vendors have them: `/whl/cu126/NAME/` has the `+cu126` files.
+    """
 
     def __init__(self, files: Iterable[Built] = (), **behaviour: Any) -> None:
         self.behaviour = Behaviour(**behaviour)
@@ -106,6 +110,10 @@ class IndexServer:
     @property
     def url(self) -> str:
         return f"{self.root}/simple"
+
+    @property
+    def lines(self) -> str:
+        return f"{self.root}/whl"
 
     def with_login(self, user: str, password: str) -> str:
         return f"http://{user}:{password}@127.0.0.1:{self.port}/simple"
@@ -163,22 +171,24 @@ class IndexServer:
         self.reached.set()
         self._released.wait(60)
 
-    def render(self, name: str, accept: str) -> tuple[str, bytes] | None:
-        files = sorted(file.filename for file in self.files.values() if file.project == name)
+    def render(self, name: str, accept: str, label: str = "") -> tuple[str, bytes] | None:
+        mine = (file.filename for file in self.files.values() if file.project == name)
+        files = sorted(filename for filename in mine if not label or f"+{label}-" in filename)
+        up = "../../.." if label else "../.."
         if not files:
             return None
         built = [self.files[filename] for filename in files]
         if self.behaviour.json and (JSON in accept or not self.behaviour.html):
-            page = {"meta": {"api-version": "1.1"}, "name": name, "files": [self._json(file) for file in built]}
+            page = {"meta": {"api-version": "1.1"}, "name": name, "files": [self._json(file, up) for file in built]}
             return JSON, json.dumps(page).encode()
-        rows = "\n".join(self._anchor(file) for file in built)
+        rows = "\n".join(self._anchor(file, up) for file in built)
         text = f'<!DOCTYPE html><html><head><meta name="pypi:repository-version" content="1.0"></head><body>\n{rows}\n</body></html>'
         return "text/html; charset=utf-8", text.encode()
 
-    def _json(self, file: Built) -> dict[str, Any]:
+    def _json(self, file: Built, up: str) -> dict[str, Any]:
         found: dict[str, Any] = {
             "filename": file.filename,
-            "url": f"../../files/{file.filename}",
+            "url": f"{up}/files/{file.filename}",
             "hashes": {"sha256": file.sha256} if self.behaviour.hashes else {},
             "yanked": file.yanked if file.yanked is not None else False,
             "size": len(file.data),
@@ -191,7 +201,7 @@ class IndexServer:
             found["upload-time"] = file.upload_time
         return found
 
-    def _anchor(self, file: Built) -> str:
+    def _anchor(self, file: Built, up: str) -> str:
         attributes = ""
         if file.requires_python:
             attributes += f' data-requires-python="{html.escape(file.requires_python)}"'
@@ -200,7 +210,7 @@ class IndexServer:
         if self.behaviour.metadata and file.metadata:
             attributes += f' data-core-metadata="sha256={hashlib.sha256(file.metadata).hexdigest()}"'
         fragment = f"#sha256={file.sha256}" if self.behaviour.hashes else ""
-        return f'<a href="../../files/{file.filename}{fragment}"{attributes}>{file.filename}</a><br/>'
+        return f'<a href="{up}/files/{file.filename}{fragment}"{attributes}>{file.filename}</a><br/>'
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -216,7 +226,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         index, behaviour = self.index, self.index.behaviour
-        path = self.path.partition("?")[0]
+        path = unquote(self.path.partition("?")[0])
         fault = index.take_fault(path)
         if fault is not None:
             if fault.hold:
@@ -229,7 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD" and not behaviour.head:
             self._answer(405, {}, b"")
             return
-        if path.startswith("/simple/"):
+        if path.startswith(("/simple/", "/whl/")):
             self._page(path)
         elif path.startswith("/files/"):
             self._file(path.removeprefix("/files/"))
@@ -238,11 +248,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self, path: str) -> None:
         behaviour = self.index.behaviour
-        name = path.split("/")[2]
-        if path != f"/simple/{name}/":
-            self._answer(301, {"Location": f"/simple/{name}/"}, b"")
+        *above, name = path.rstrip("/").split("/")[1:]
+        if not path.endswith("/"):
+            self._answer(301, {"Location": f"{path}/"}, b"")
             return
-        rendered = self.index.render(name, self.headers.get("Accept", ""))
+        rendered = self.index.render(name, self.headers.get("Accept", ""), above[1] if above[1:] else "")
         if rendered is None:
             self._answer(404, {}, b"no such project")
             return

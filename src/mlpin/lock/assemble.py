@@ -157,7 +157,7 @@ def _package(
     if source is not None:
         package |= _from_source(source, folder, facts)
     else:
-        if candidate.index and not local_path(candidate.index):
+        if "://" in candidate.index and not local_path(candidate.index):
             # A URL or nothing: uv refuses a lock with a relative one.
             package["index"] = _place(candidate.index, folder)
         if candidate.wheels:

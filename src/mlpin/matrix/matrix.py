@@ -125,13 +125,13 @@ class Matrix:
         shipped = next((one.shipped for one in self.tables.toolkits if one.cuda == cuda and one.shipped), "")
         return shipped.partition(".")[0]
 
-    def driver_floor(self, cuda: str, platform: str) -> str:
-        """The oldest driver that runs code built for a CUDA version; empty where it is not known."""
+    def driver_floor(self, cuda: str, platform: str) -> tuple[str, str]:
+        """The oldest driver that runs code built for a CUDA version, and the source; empty where it is not known."""
         for toolkit in self.tables.toolkits:
             floor = toolkit.windows if platform.startswith("windows") else toolkit.linux
             if floor and toolkit.cuda in {cuda, cuda.partition(".")[0]}:
-                return floor
-        return ""
+                return floor, "; ".join(toolkit.source)
+        return "", ""
 
     def first_cuda(self, capability: str) -> str:
         """The oldest CUDA version that knows GPUs of a compute capability; empty where it is not known."""

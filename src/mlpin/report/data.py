@@ -101,13 +101,24 @@ def _target(target: TargetResult, file: str) -> dict[str, Any]:
 
 
 def _edge(edge: Edge) -> dict[str, Any]:
-    origin = edge.requirement.origin
+    origin, rule = edge.requirement.origin, getattr(edge.requirement, "rule", None)
     return {
         "requirement": str(edge.requirement),
         "parent": str(edge.parent) if edge.parent else None,
         "file": origin.file or None,
         "line": origin.line or None,
         "text": origin.text or None,
+        "rule": {
+            "id": rule.id,
+            "severity": rule.severity,
+            "symptom": rule.symptom or None,
+            "remedy": rule.remedy or None,
+            "source": list(rule.source),
+            "evidence": rule.evidence,
+            "date": rule.date,
+        }
+        if rule
+        else None,
     }
 
 

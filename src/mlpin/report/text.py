@@ -13,8 +13,10 @@ from mlpin.outcome import Conflict, Edge, GaveUp
 from mlpin.pipeline import LockResult, TargetResult
 from mlpin.report.wrap import wrapped
 from mlpin.resolver.requirements import PythonRange, Specified, Specifier, Unusable
+from mlpin.resolver.rules import Ruled, cited
 
 if TYPE_CHECKING:
+    from mlpin.matrix.rule import Rule
     from mlpin.requirement import Requirement
 
 _SHOWN = 12
@@ -125,6 +127,7 @@ def conflict(target: TargetResult, indexes: Sequence[str] = ()) -> str:
 def _edges(clash: Sequence[Edge], chains: dict[Key, Edge] | object) -> list[str]:
     known = chains if isinstance(chains, dict) else {}
     groups: dict[tuple[str, str], list[Candidate]] = {}
+    rules: dict[tuple[str, str], Rule] = {}
     lines: list[str] = []
     for edge in clash:
         if edge.parent is None:
@@ -132,13 +135,18 @@ def _edges(clash: Sequence[Edge], chains: dict[Key, Edge] | object) -> list[str]
             if line not in lines:
                 lines.append(line)
         else:
-            groups.setdefault((str(edge.parent.key), _asks(edge.requirement)), []).append(edge.parent)
+            mark = (str(edge.parent.key), _asks(edge.requirement))
+            groups.setdefault(mark, []).append(edge.parent)
+            if isinstance(edge.requirement, Ruled):
+                rules[mark] = edge.requirement.rule
     if len(groups) > _SHOWN:
         lines.append(f"  ({len(groups) - _SHOWN} more of this kind)")
     for (parent, asks), parents in list(groups.items())[:_SHOWN]:
         versions = sorted({candidate.version for candidate in parents})
         which = str(versions[0]) if len(versions) == 1 else f"{versions[0]} to {versions[-1]}"
         lines += wrapped(f"{parent} {which} {asks}", "  ", "      ")
+        if rule := rules.get((parent, asks)):
+            lines += wrapped(cited(rule), "      ", "      ")
         chain = _chain(parents[0].key, known)
         if chain:
             lines += wrapped(chain, "      ", "      ")
@@ -154,6 +162,9 @@ def _own_line(requirement: Requirement) -> str:
 def _asks(requirement: Requirement) -> str:
     if isinstance(requirement, Unusable):
         return f"cannot be used: {requirement.reason}" + (f" ({requirement.remedy})" if requirement.remedy else "")
+    if isinstance(requirement, Ruled):
+        symptom = f": {requirement.rule.symptom}" if requirement.rule.symptom else ""
+        return requirement.said + symptom
     if isinstance(requirement, PythonRange):
         return f"needs Python {requirement.specifier.text}"
     return f"needs {requirement}"

@@ -90,9 +90,19 @@ class Ruled:
             return f"no {other}{self.wanted}" if self.wanted else f"no {other} beside it"
         return f"{other}{self.wanted}"
 
+    @property
+    def said(self) -> str:
+        """What it asks, in words that follow the name of the package that asks."""
+        if self.rule.verb == "fails":
+            return f"does not work with {self.rule.other}{self.wanted}"
+        return f"needs {self}"
+
 
 class OnLine:
-    """A package that is built with its family: all of them are of one build line."""
+    """A package that is built with its family: all of them are of one build line.
+
+    A label that names the major version of CUDA alone (`cu13`) goes with every line of that version.
+    """
 
     __slots__ = ("key", "label", "origin")
 
@@ -103,7 +113,8 @@ class OnLine:
 
     def admits(self, candidate: Candidate) -> bool:
         """Whether the family is of this line."""
-        return candidate.index == self.label
+        mine, theirs = self.label, candidate.index
+        return mine == theirs or (len(cuda_of(mine)) == 2 and theirs.startswith(mine))
 
     def __str__(self) -> str:
         return f"the {self.label} builds of {self.key.name}"
@@ -144,7 +155,7 @@ class Rulebook:
                 for wanted in rows(rule, self.matrix, package, self.facts):
                     reason, remedy = self._against_target(rule, wanted)
                     if reason:
-                        return _rejection(name, text, "rule", f"{reason} (rule {rule.id})", rule.remedy or remedy)
+                        return _rejection(name, text, "rule", f"{reason} ({cited(rule)})", rule.remedy or remedy)
         return None
 
     def _against_target(self, rule: Rule, wanted: str) -> tuple[str, str]:
@@ -205,7 +216,8 @@ class Rulebook:
 
     def shadow(self, key: Key, asked: list[Requirement]) -> list[Candidate]:
         """The candidate of a shadow key under what is asked of it; none where that contradicts itself."""
-        first = next((one for one in asked if isinstance(one, Present | OnLine)), None)
+        said = [one for one in asked if isinstance(one, Present | OnLine)]
+        first = max(said, key=_precision, default=None)
         if isinstance(first, Present):
             found = self._shadow(
                 key, id(first.candidate), Candidate(key, first.candidate.version, base=first.candidate)
@@ -248,9 +260,10 @@ class Rulebook:
             return f"is built for CUDA {cuda}, the target wants {self._cuda}"
         driver = version(self.facts.driver) if self.facts.driver else None
         if driver is not None:
-            floor = self.matrix.driver_floor(cuda, self._platform)
+            floor, source = self.matrix.driver_floor(cuda, self._platform)
             if floor and stated_within(f">={floor}", driver) is False:
-                return f"is built for CUDA {cuda}, which needs driver {floor}; the target has {self.facts.driver}"
+                needed = f"which needs driver {floor} ({source})" if source else f"which needs driver {floor}"
+                return f"is built for CUDA {cuda}, {needed}; the target has {self.facts.driver}"
         if "." in cuda:
             for name, runs in self.facts.gpus:
                 if self.matrix.dropped(runs, cuda):
@@ -330,6 +343,15 @@ class Rulebook:
             f"is a source archive; its wheels are for torch {', '.join(torches)} with CUDA {', '.join(cudas)}",
             f"--no-binary {name} to have it built on the target",
         )
+
+
+def _precision(said: Present | OnLine) -> int:
+    return len(said.label) if isinstance(said, OnLine) else 0
+
+
+def cited(rule: Rule) -> str:
+    """A rule by its id, with where it is from."""
+    return f"rule {rule.id}, {rule.evidence}: {'; '.join(rule.source)}"
 
 
 def _rejection(name: str, text: str, kind: RejectionKind, reason: str, remedy: str = "") -> Rejection:

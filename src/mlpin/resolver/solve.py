@@ -18,7 +18,7 @@ from mlpin.outcome import Conflict, Edge, GaveUp, Outcome, Resolution, Seen
 from mlpin.resolver import complete
 from mlpin.resolver.provider import Progress, Provider, allowed
 from mlpin.resolver.requirements import Sourced, Specified, Unusable
-from mlpin.resolver.rules import SHADOWS
+from mlpin.resolver.rules import SHADOWS, Present
 from mlpin.resolver.view import View
 
 if TYPE_CHECKING:
@@ -146,8 +146,11 @@ def _allowed(view: View, found: Resolution) -> bool:
 
 
 def _conflict(view: View, roots: Sequence[Requirement], verdict: complete.Verdict) -> Conflict:
-    clash = verdict.clash
-    names = list(dict.fromkeys(edge.requirement.key.name for edge in clash if edge.requirement.key.kind == "pypi"))
+    # That a package is there says nothing; what rules ask because of it does.
+    clash = tuple(edge for edge in verdict.clash if not isinstance(edge.requirement, Present))
+    shadowed = [edge.parent.key for edge in clash if edge.requirement.key.kind in SHADOWS and edge.parent is not None]
+    asked = [key for key in (*(edge.requirement.key for edge in clash), *shadowed) if key.kind == "pypi"]
+    names = list(dict.fromkeys(key.name for key in asked))
     unknown = [name for name in names if not _sourced(clash, name) and not view.listing(name).found]
     rejections: list[Rejection] = []
     for name in names:
