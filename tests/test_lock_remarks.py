@@ -93,6 +93,28 @@ def test_dependencies_of_a_source_archive_from_a_wheel_for_another_machine(serve
     assert project.tables()["packages"][0]["tool"]["mlpin"]["metadata"] == "assumed"
 
 
+def test_releases_without_metadata_are_passed_over_with_a_word_and_read_once(serve: Serve, project: Project) -> None:
+    bare = "Metadata-Version: 1.0\nName: b\nVersion: {}\n"
+    index = serve(
+        wheel("a", "1.0"),
+        wheel("a", "2.0", ["b==2.0"]),
+        wheel("a", "3.0", ["b==3.0"]),
+        sdist("b", "2.0", pkg_info=bare.format("2.0")),
+        sdist("b", "3.0", pkg_info=bare.format("3.0")),
+    )
+    project.requires("a")
+    ran = project.lock(index=index)
+    assert project.versions() == {"a": "1.0"}
+    assert "b 3.0 and 1 older: passed over: a source archive that states its dependencies nowhere" in ran.words
+    assert "[tool.mlpin.metadata] as `b`" in ran.words
+    index.forget()
+    again = project.lock("-U", index=index)
+    assert "b 3.0 and 1 older: passed over" in again.words
+    assert index.asked == []
+    project.lock("-U", "--refresh", index=index)
+    assert [path for path in index.paths() if path.endswith(".tar.gz")], "what is refreshed is read again"
+
+
 # -- streams that fail
 
 

@@ -124,6 +124,8 @@ def rows(rule: Rule, matrix: Matrix, package: Package, facts: Facts) -> list[str
     if known is None:
         return []
     found = [wanted for versions, wanted in rule.table if within(versions, known)]
+    if LABEL in found and not asked_of_label(built(package.version)):
+        return []
     if (
         found
         and rule.line

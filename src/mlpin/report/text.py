@@ -13,7 +13,7 @@ from mlpin.outcome import Conflict, Edge, GaveUp
 from mlpin.pipeline import LockResult, TargetResult
 from mlpin.report.wrap import wrapped
 from mlpin.resolver.requirements import PythonRange, Specified, Specifier, Unusable
-from mlpin.resolver.rules import Ruled, cited
+from mlpin.resolver.rules import Present, Ruled, cited
 
 if TYPE_CHECKING:
     from mlpin.matrix.rule import Rule
@@ -130,15 +130,20 @@ def _edges(clash: Sequence[Edge], chains: dict[Key, Edge] | object) -> list[str]
     rules: dict[tuple[str, str], Rule] = {}
     lines: list[str] = []
     for edge in clash:
-        if edge.parent is None:
-            line = f"  {_own_line(edge.requirement)}"
+        told = edge
+        if isinstance(edge.requirement, Present) and edge.parent is not None:
+            # That a package is there: the user's own line says it best.
+            came = known.get(edge.parent.key)
+            told = came if came is not None and came.parent is None else edge
+        if told.parent is None:
+            line = f"  {_own_line(told.requirement)}"
             if line not in lines:
                 lines.append(line)
-        else:
-            mark = (str(edge.parent.key), _asks(edge.requirement))
-            groups.setdefault(mark, []).append(edge.parent)
-            if isinstance(edge.requirement, Ruled):
-                rules[mark] = edge.requirement.rule
+            continue
+        mark = (str(told.parent.key), _asks(told.requirement))
+        groups.setdefault(mark, []).append(told.parent)
+        if isinstance(told.requirement, Ruled):
+            rules[mark] = told.requirement.rule
     if len(groups) > _SHOWN:
         lines.append(f"  ({len(groups) - _SHOWN} more of this kind)")
     for (parent, asks), parents in list(groups.items())[:_SHOWN]:
@@ -162,6 +167,8 @@ def _own_line(requirement: Requirement) -> str:
 def _asks(requirement: Requirement) -> str:
     if isinstance(requirement, Unusable):
         return f"cannot be used: {requirement.reason}" + (f" ({requirement.remedy})" if requirement.remedy else "")
+    if isinstance(requirement, Present):
+        return "comes in"
     if isinstance(requirement, Ruled):
         symptom = f": {requirement.rule.symptom}" if requirement.rule.symptom else ""
         return requirement.said + symptom

@@ -18,7 +18,7 @@ from mlpin.outcome import Conflict, Edge, GaveUp, Outcome, Resolution, Seen
 from mlpin.resolver import complete
 from mlpin.resolver.provider import Progress, Provider, allowed
 from mlpin.resolver.requirements import Sourced, Specified, Unusable
-from mlpin.resolver.rules import SHADOWS, Present
+from mlpin.resolver.rules import SHADOWS
 from mlpin.resolver.view import View
 
 if TYPE_CHECKING:
@@ -146,11 +146,8 @@ def _allowed(view: View, found: Resolution) -> bool:
 
 
 def _conflict(view: View, roots: Sequence[Requirement], verdict: complete.Verdict) -> Conflict:
-    # That a package is there says nothing; what rules ask because of it does.
-    clash = tuple(edge for edge in verdict.clash if not isinstance(edge.requirement, Present))
-    shadowed = [edge.parent.key for edge in clash if edge.requirement.key.kind in SHADOWS and edge.parent is not None]
-    asked = [key for key in (*(edge.requirement.key for edge in clash), *shadowed) if key.kind == "pypi"]
-    names = list(dict.fromkeys(key.name for key in asked))
+    clash = verdict.clash
+    names = list(dict.fromkeys(edge.requirement.key.name for edge in clash if edge.requirement.key.kind == "pypi"))
     unknown = [name for name in names if not _sourced(clash, name) and not view.listing(name).found]
     rejections: list[Rejection] = []
     for name in names:
@@ -161,6 +158,9 @@ def _conflict(view: View, roots: Sequence[Requirement], verdict: complete.Verdic
                 for one in view.candidates(distribution(name))
                 if one.yanked is not None
             ]
+    for name in sorted(_ruled(clash) - {*names}):
+        # Where rules clash, what other rules took away may be the reason.
+        rejections += [one for one in view.rejections(name) if one.kind in {"rule", "line"}]
     return Conflict(
         clash,
         _chains(verdict),
@@ -173,6 +173,11 @@ def _conflict(view: View, roots: Sequence[Requirement], verdict: complete.Verdic
             if not _sourced(clash, name) and (listing := view.listing(name)).found
         ),
     )
+
+
+def _ruled(clash: Sequence[Edge]) -> set[str]:
+    """The packages on either side of the rules in a clash."""
+    return {edge.parent.name for edge in clash if edge.requirement.key.kind in SHADOWS and edge.parent is not None}
 
 
 def _yanked(candidate: Candidate) -> str:
