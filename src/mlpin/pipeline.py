@@ -231,6 +231,8 @@ def _lock_target(
     progress: Progress | None,
     local: set[str],
 ) -> tuple[TargetResult, str | None, Mapping[str, str]]:
+    from urllib.parse import unquote
+
     from mlpin.index.url import local_path
     from mlpin.lock import assemble
     from mlpin.lock.changes import changes
@@ -284,7 +286,7 @@ def _lock_target(
         for name, pin in sorted(pins.items())
         if pin.yanked is not None
     ]
-    notes += [(url.rpartition("/")[2], f"passed over: {reason}") for url, reason in view.policy.absent.items()]
+    notes += [(unquote(url.rpartition("/")[2]), f"passed over: {why}") for url, why in view.policy.absent.items()]
     notes += _passed_over(outcome)
     notes += _missing_extras(outcome, view)
     notes += judged.notes

@@ -38,8 +38,26 @@ def resolved(
     progress: Progress | None,
 ) -> tuple[Outcome, View]:
     """How it ends for a target, and the view in which it did. Raises what the catalog raises."""
+    pinned = frozenset(line.name for line in requirements if specifier(line.specifier).exact)
+
+    def attempt(policy: Policy, rules: Rulebook) -> tuple[Outcome, View]:
+        view = View(plan.target, catalog, policy, sources, rules)
+        roots = view.roots(requirements)
+        if project.manifest.requires_python:
+            origin = project.manifest.requires_python_origin
+            assert origin is not None
+            roots.insert(0, view.python_range(project.manifest.requires_python, origin))
+        return solve(view, roots, progress), view
+
+    def advised(policy: Policy) -> tuple[Outcome, View]:
+        first = Rulebook(project.matrix, plan.target, pinned=pinned)
+        outcome, view = attempt(policy, first)
+        if isinstance(outcome, Resolution) or not first.advised:
+            return outcome, view
+        return attempt(policy, Rulebook(project.matrix, plan.target, steering=False, pinned=pinned))
+
     while True:
-        outcome, view = _advised(project, plan, catalog, policy, requirements, sources, progress)
+        outcome, view = advised(policy)
         absent = _absent(outcome, catalog) if isinstance(outcome, Resolution) else {}
         if not absent:
             return outcome, view
@@ -67,33 +85,6 @@ def _absent(resolution: Resolution, catalog: Catalog) -> dict[str, str]:
                     hint=error.hint or "lock where that server can be reached",
                 ) from None
     return found
-
-
-def _advised(
-    project: Project,
-    plan: TargetPlan,
-    catalog: Catalog,
-    policy: Policy,
-    requirements: Sequence[Declared],
-    sources: Callable[[], Sources],
-    progress: Progress | None,
-) -> tuple[Outcome, View]:
-    pinned = frozenset(line.name for line in requirements if specifier(line.specifier).exact)
-
-    def attempt(rules: Rulebook) -> tuple[Outcome, View]:
-        view = View(plan.target, catalog, policy, sources, rules)
-        roots = view.roots(requirements)
-        if project.manifest.requires_python:
-            origin = project.manifest.requires_python_origin
-            assert origin is not None
-            roots.insert(0, view.python_range(project.manifest.requires_python, origin))
-        return solve(view, roots, progress), view
-
-    first = Rulebook(project.matrix, plan.target, pinned=pinned)
-    outcome, view = attempt(first)
-    if isinstance(outcome, Resolution) or not first.advised:
-        return outcome, view
-    return attempt(Rulebook(project.matrix, plan.target, steering=False, pinned=pinned))
 
 
 def policy(
