@@ -83,7 +83,7 @@ def lock(options: LockOptions, on_event: Event | None = None, progress: Progress
 
     def fetch(url: str) -> str:
         if not opened:
-            opened.append(_catalog(options.settings, options, on_event))
+            opened.append(open_catalog(options.settings, options, on_event))
         return opened[0].text(url)
 
     project = load(
@@ -108,7 +108,7 @@ def lock(options: LockOptions, on_event: Event | None = None, progress: Progress
             aligned = {**old.versions, **aligned}
             continue
         if catalog is None:
-            catalog = _catalog(project.settings, options, on_event, project.matrix)
+            catalog = open_catalog(project.settings, options, on_event, project.matrix)
         result, text, versions = _lock_target(
             project, plan, catalog, old, prints[plan.lock], aligned, options, progress, local
         )
@@ -177,7 +177,10 @@ def _fallback(matrix: Matrix | None) -> Callable[[str, str], SuppliedMetadata | 
     return supplied
 
 
-def _catalog(settings: Settings, options: LockOptions, on_event: Event | None, matrix: Matrix | None = None) -> Catalog:
+def open_catalog(
+    settings: Settings, options: LockOptions, on_event: Event | None, matrix: Matrix | None = None
+) -> Catalog:
+    """The indexes and the cache that the settings name; nothing is asked of them yet."""
     import sys
 
     from mlpin.index.cache import Cache, default_root

@@ -140,7 +140,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("UV_", "MLPIN_"))}
     options = pipeline.LockOptions(root / "requirements.txt", root, Settings(), environ)
     settings = load(options.path, options.settings, environ, context=Context(root, environ, str)).settings
-    return Index(pipeline._catalog(settings, options, None))
+    return Index(pipeline.open_catalog(settings, options, None))
 
 
 # -- one requirement

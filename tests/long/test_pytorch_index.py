@@ -461,7 +461,7 @@ def test_flash_attn_for_python_3_11_and_cuda_12(project: Project, whl: str) -> N
     configured(project, ["torch", "torchvision", "flash-attn"], f'{hardware}[indexes]\npytorch = "{whl}"\n')
     options = pipeline.LockOptions(project.root / "requirements.txt", project.root, Settings(), os.environ)
     wanted = load(options.path, options.settings, options.environ, context=Context(options.root, options.environ, str))
-    catalog = Downloaded(pipeline._catalog(wanted.settings, options, None, wanted.matrix))
+    catalog = Downloaded(pipeline.open_catalog(wanted.settings, options, None, wanted.matrix))
     (plan,) = wanted.plans
     chosen_by = policy(wanted, plan, plan.requirements, {})
 
