@@ -120,6 +120,12 @@ def test_cpu_builds(ours: Project, serve: Serve, pypi: IndexServer) -> None:
     assert locked == {"torch": "2.7.1+cpu", "torchvision": "0.22.1+cpu"}
 
 
+def test_a_build_for_cuda_runs_without_a_gpu(ours: Project, vendor: IndexServer, pypi: IndexServer) -> None:
+    ran = ours.lock(*options(vendor, "--accelerator", "cpu"), index=pypi)
+    assert "torch 2.7.1: is a build for CUDA (cu126): it runs without a GPU; no build for cpu was found" in ran.words
+    assert ours.versions() == {"torch": "2.7.1", "torchvision": "0.22.1"}
+
+
 def test_nothing_runs_there(ours: Project, vendor: IndexServer, pypi: IndexServer) -> None:
     ran = ours.lock(*options(vendor, "--driver", "390.12"), index=pypi)
     assert ran.code == 1

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpin.matrix.judge import Facts, Finding, Package, holding, judge, label_of, rows
+from mlpin.matrix.labels import cuda_of
 from mlpin.matrix.ranges import version
 
 if TYPE_CHECKING:
@@ -56,32 +57,35 @@ def _said(finding: Finding) -> tuple[str, str]:
 
 
 def _unknown(matrix: Matrix, packages: Sequence[Package], facts: Facts) -> Iterator[tuple[str, str]]:
-    """Builds for the target's hardware of which the matrix knows nothing: not fine, untested."""
-    if facts.accelerator in {"", "cpu"}:
+    """Builds that do not match the target's hardware, or of which the matrix knows nothing: not fine, untested."""
+    if not facts.accelerator:
         return
     for name, runs in facts.gpus:
         driver, first = facts.driver, matrix.first_driver(runs)
         if driver and first and int(driver.partition(".")[0]) < int(first.partition(".")[0]):
             known = f"{name} is known to CUDA {matrix.first_cuda(runs)} and newer, which came with driver {first}"
             yield f"driver {driver}", f"untested: {known}; no older one may run it"
-    for family in matrix.tables.families:
-        for package in packages:
-            if package.name != family.packages[0]:
-                continue
-            line = label_of(matrix, package.name, package.version, facts.platform).line
-            if facts.accelerator == "metal":
-                reason = "untested: which Macs its Metal backend runs on is not known to the matrix"
-            elif not line:
-                reason = "untested: what it was built for is not known to the matrix"
-            elif facts.accelerator == "rocm":
-                reason = f"untested: which GPUs and drivers its {line} build runs on is not known to the matrix"
-            elif facts.gpus and not any(
-                rule.verb == "kernels" and rows(rule, matrix, package, facts) for rule in matrix.rules(package.name)
-            ):
-                reason = f"untested: for which GPUs its {line} build has code is not known to the matrix"
-            else:
-                continue
-            yield f"{package.name} {package.version}", reason
+    heads = {family.packages[0] for family in matrix.tables.families}
+    for package in packages:
+        if package.name in heads and (doubt := _doubt(matrix, package, facts)):
+            yield f"{package.name} {package.version}", doubt
+
+
+def _doubt(matrix: Matrix, package: Package, facts: Facts) -> str:
+    """What speaks against taking a build as one for the target's accelerator; empty where nothing does."""
+    line = label_of(matrix, package.name, package.version, facts.platform).line
+    if facts.accelerator == "cpu":
+        return f"is a build for CUDA ({line}): it runs without a GPU; no build for cpu was found" if cuda_of(line) else ""
+    if facts.accelerator == "metal":
+        return "untested: which Macs its Metal backend runs on is not known to the matrix"
+    if not line:
+        return "untested: what it was built for is not known to the matrix"
+    if facts.accelerator == "rocm":
+        return f"untested: which GPUs and drivers its {line} build runs on is not known to the matrix"
+    known = any(rule.verb == "kernels" and rows(rule, matrix, package, facts) for rule in matrix.rules(package.name))
+    if facts.gpus and not known:
+        return f"untested: for which GPUs its {line} build has code is not known to the matrix"
+    return ""
 
 
 def _floor(matrix: Matrix, packages: Sequence[Package], facts: Facts) -> dict[str, Any]:

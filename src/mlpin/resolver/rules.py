@@ -304,6 +304,11 @@ class Rulebook:
         kind = known.accelerator if known else "cuda" if cuda_of(of.line) else "rocm" if "rocm" in of.line else of.line
         if kind == "cpu" and family is not None and name != family.packages[0] and "+" not in text:
             return None
+        if kind == "cuda" and accelerator == "cpu":
+            # It runs there as well, it is only larger: better than none.
+            self.advised = True
+            if not self._steering:
+                return None
         if kind != accelerator and not (accelerator == "metal" and kind == "cpu"):
             return _rejection(name, text, "line", f"is a build for {kind} ({of.line}), the target uses {accelerator}")
         if reason := self._refuses_cuda(of.cuda) or self._too_old_for(of.cuda):
