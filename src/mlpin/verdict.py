@@ -75,7 +75,8 @@ def _doubt(matrix: Matrix, package: Package, facts: Facts) -> str:
     """What speaks against taking a build as one for the target's accelerator; empty where nothing does."""
     line = label_of(matrix, package.name, package.version, facts.platform).line
     if facts.accelerator == "cpu":
-        return f"is a build for CUDA ({line}): it runs without a GPU; no build for cpu was found" if cuda_of(line) else ""
+        cuda = f"is a build for CUDA ({line}): it runs without a GPU; no build for cpu was found"
+        return cuda if cuda_of(line) else ""
     if facts.accelerator == "metal":
         return "untested: which Macs its Metal backend runs on is not known to the matrix"
     if not line:
