@@ -113,6 +113,27 @@ def test_what_is_locked_is_installed(serve: Serve, project: Project, venv: Venv,
     venv.imports("app", "lib", "speed")
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="builds for CUDA are for Linux here")
+def test_a_lock_for_hardware_is_installed(serve: Serve, project: Project, venv: Venv) -> None:
+    """A labelled build of the vendor's index, and a file of a release whose label has capitals."""
+    label = "cu11torch2.7cxx11abiTRUE"
+    files = serve(wheel("ours-ext", f"1.0+{label}", ["torch"]))
+    vendor = serve(wheel("torch", "2.7.1+cu118"), wheel("torch", "2.7.1+cu128"))
+    here(project, "torch", "ours-ext")
+    project.write(
+        "ours.toml",
+        f'[[wheels]]\npackage = "ours-ext"\nversion = "1.0"\nurl = "{files.root}/files"\n'
+        f'files = ["ours_ext-1.0+{label}-py3-none-any.whl"]\n'
+        'source = "tests"\nevidence = "reported"\ndate = 2026-11-21\n',
+    )
+    project.write("mlpin.toml", 'matrix = ["ours.toml"]\ndriver = "470.82"\n')
+    locked = project.locked("--pytorch-index-url", vendor.lines, index=serve())
+    assert locked == {"torch": "2.7.1+cu118", "ours-ext": f"1.0+{label.lower()}"}
+    done = venv.install(project.root / "pylock.toml")
+    assert done.returncode == 0, done.stderr
+    assert venv.installed() == {"torch": "2.7.1+cu118", "ours-ext": f"1.0+{label}"}
+
+
 def test_a_changed_file_is_not_installed(serve: Serve, project: Project, venv: Venv) -> None:
     good = wheel("lib", "1.0", first={"lib.txt": b"good"})
     others = (wheel("lib", "1.0", first={"lib.txt": f"{number:04}".encode()}) for number in range(10_000))
