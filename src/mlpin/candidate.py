@@ -177,6 +177,10 @@ class Metadata(NamedTuple):
     """Normalised `Provides-Extra`."""
     origin: MetadataOrigin = "wheel"
 
+    def has_extra(self, extra: str) -> bool:
+        """Whether there is an extra of this name."""
+        return extra in self.extras or any(dependency.extra == extra for dependency in self.dependencies)
+
 
 RejectionKind = Literal[
     "python",

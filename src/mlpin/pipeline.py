@@ -345,10 +345,8 @@ def _passed_over(outcome: Resolution) -> list[tuple[str, str]]:
 def _missing_extras(outcome: Resolution, view: Any) -> list[tuple[str, str]]:
     found = []
     for key, pin in sorted(outcome.pins.items()):
-        if key.kind == "pypi" and key.extra:
-            metadata = view.metadata(pin.base or pin)
-            if key.extra not in metadata.extras and not any(item.extra == key.extra for item in metadata.dependencies):
-                found.append((f"{key.name} {pin.version}", f"it has no extra `{key.extra}`"))
+        if key.kind == "pypi" and key.extra and not view.metadata(pin.base or pin).has_extra(key.extra):
+            found.append((f"{key.name} {pin.version}", f"it has no extra `{key.extra}`"))
     return found
 
 

@@ -1,7 +1,8 @@
 """From what the user said to an outcome for one target: the policy, the rules, and the search for both.
 
-Advice is followed first: published pins and pairs to avoid count like requirements. Where that has no solution they
-count no more, except pins that clash with one of the user's own.
+What is best is tried first: builds for the very accelerator, published pins and pairs to avoid count like requirements.
+Where that has no solution, the builds that do as well are admitted, and then advice counts no more, except pins that
+clash with one of the user's own.
 
 A lock states a hash of every file. Where an index states none the file itself is needed, and may turn out not to be
 there: then it is solved again without it.
@@ -13,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mlpin.errors import BadDistribution, IndexUnavailable
-from mlpin.outcome import Outcome, Resolution
+from mlpin.outcome import Conflict, GaveUp, Outcome, Resolution
 from mlpin.project import Project, TargetPlan
 from mlpin.requirement import Declared, IndexSource, normalise
 from mlpin.resolver.policy import Policy
@@ -47,14 +48,18 @@ def resolved(
             origin = project.manifest.requires_python_origin
             assert origin is not None
             roots.insert(0, view.python_range(project.manifest.requires_python, origin))
-        return solve(view, roots, progress), view
+        return solve(view, roots, progress, hasty=rules.demanding), view
 
     def advised(policy: Policy) -> tuple[Outcome, View]:
-        first = Rulebook(project.matrix, plan.target, pinned=pinned)
-        outcome, view = attempt(policy, first)
-        if isinstance(outcome, Resolution) or not first.advised:
-            return outcome, view
-        return attempt(policy, Rulebook(project.matrix, plan.target, steering=False, pinned=pinned))
+        book = Rulebook(project.matrix, plan.target, pinned=pinned)
+        outcome, view = attempt(policy, book)
+        if not isinstance(outcome, Resolution) and book.chosen:
+            book = Rulebook(project.matrix, plan.target, choosing=False, pinned=pinned)
+            outcome, view = attempt(policy, book)
+        if isinstance(outcome, GaveUp) or (isinstance(outcome, Conflict) and book.advised):
+            book = Rulebook(project.matrix, plan.target, steering=False, choosing=False, pinned=pinned)
+            outcome, view = attempt(policy, book)
+        return outcome, view
 
     while True:
         outcome, view = advised(policy)

@@ -67,15 +67,26 @@ def _unknown(matrix: Matrix, packages: Sequence[Package], facts: Facts) -> Itera
             yield f"driver {driver}", f"untested: {known}; no older one may run it"
     heads = {family.packages[0] for family in matrix.tables.families}
     for package in packages:
-        if package.name in heads and (doubt := _doubt(matrix, package, facts)):
+        doubt = (_doubt if package.name in heads else _other_accelerator)(matrix, package, facts)
+        if doubt:
             yield f"{package.name} {package.version}", doubt
+
+
+def _other_accelerator(matrix: Matrix, package: Package, facts: Facts) -> str:
+    """What to say of a build for another accelerator than that of the target; empty where it is none."""
+    line = label_of(matrix, package.name, package.version, facts.platform).line
+    if facts.accelerator in {"cuda", "rocm"} and line == "cpu":
+        return "is a build for cpu: what it adds to torch does not run on the GPU"
+    if facts.accelerator == "rocm" and cuda_of(line):
+        return f"is a build for CUDA ({line}): it does not use the GPU"
+    return ""
 
 
 def _doubt(matrix: Matrix, package: Package, facts: Facts) -> str:
     """What speaks against taking a build as one for the target's accelerator; empty where nothing does."""
     line = label_of(matrix, package.name, package.version, facts.platform).line
     if facts.accelerator == "cpu":
-        cuda = f"is a build for CUDA ({line}): it runs without a GPU; no build for cpu was found"
+        cuda = f"is a build for CUDA ({line}): it runs without a GPU; builds for cpu that go together were not found"
         return cuda if cuda_of(line) else ""
     if facts.accelerator == "metal":
         return "untested: which Macs its Metal backend runs on is not known to the matrix"

@@ -78,7 +78,7 @@ def broken_by(rules: Sequence[Rule], pins: Mapping[str, str]) -> list[str]:
 
 def view_of(problem: Problem, rules: Sequence[Rule]) -> View:
     view, catalog = problem.view()
-    return View(TARGET, catalog, view.policy, rules=Rulebook(matrix_of(*rules), TARGET))
+    return View(TARGET, catalog, view.policy, rules=Rulebook(matrix_of(*rules), TARGET, steering=False, choosing=False))
 
 
 @pytest.mark.parametrize("block", blocks(2, 30))

@@ -225,13 +225,15 @@ def _not_offered(found: Conflict) -> list[str]:
         if all(one.contains(version(rejection.version)) for one in asked.get(rejection.name, ())):
             groups.setdefault((rejection.name, rejection.reason), []).append(rejection)
     lines: list[str] = []
-    for (name, reason), group in list(groups.items())[:_REASONS]:
+    # What the hardware or a rule takes away is seldom known; the rest is the index's everyday.
+    told = sorted(groups.items(), key=lambda item: item[1][0].kind not in {"rule", "line"})
+    for (name, reason), group in told[:_REASONS]:
         which = group[0].version
         if len(group) > 1:
             which = f"{group[-1].version} to {which} ({len(group)} versions)"
         remedy = f"; what would help: {group[0].remedy}" if group[0].remedy else ""
         lines += wrapped(f"not offered: {name} {which}: {reason}{remedy}", "  ", "      ")
     if len(groups) > _REASONS:
-        more = sum(len(group) for group in list(groups.values())[_REASONS:])
+        more = sum(len(group) for _, group in told[_REASONS:])
         lines.append(f"  not offered: {more} older versions, for like reasons")
     return lines

@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from mlpin.candidate import Candidate, Key
+from mlpin.candidate import Candidate, Key, distribution
 from mlpin.outcome import Edge
+from mlpin.requirement import Origin
 from mlpin.resolver.provider import allowed, matches
+from mlpin.resolver.requirements import SameVersion, Unusable
 from mlpin.resolver.rules import SHADOWS
 from mlpin.resolver.view import View
 
@@ -72,7 +74,7 @@ class Search:
         self._tried = 0
         self._pins: dict[Key, Candidate] = {}
         self._asked: dict[Key, list[Edge]] = {}
-        self._sizes: dict[tuple[Key, tuple[Requirement, ...]], int] = {}
+        self._sizes: dict[tuple[Key, Candidate | None, tuple[Requirement, ...]], int] = {}
         self._failures: dict[Key, list[Edge]] = {}
         self._chains: dict[Key, Edge] = {}
         for requirement in roots:
@@ -88,7 +90,7 @@ class Search:
         while True:
             key = self._next()
             if key is not None:
-                frame = _Frame(key, self._matches(key, ()), self._parents(self._asked[key]))
+                frame = _Frame(key, self._matches(key, ()), self._deciders(key))
                 stack.append(frame)
                 self._failures[key] = []
             elif not self._liberal or not stack or self._stands():
@@ -128,6 +130,8 @@ class Search:
 
     def _place(self, frame: _Frame, candidate: Candidate) -> bool:
         for requirement in self._view.requires(candidate):
+            if isinstance(requirement, Unusable) and requirement.older_too:
+                self._view.end(candidate)
             key = requirement.key
             edge = Edge(requirement, candidate)
             pin = self._pins.get(key)
@@ -138,9 +142,8 @@ class Search:
                     self._failures[frame.key] += [edge, *self._asked.get(key, ())]
                     return False
             elif self._empty(key, (edge,)):
-                others = self._asked.get(key, [])
-                frame.blamed |= self._parents(others) - {frame.key}
-                self._failures[frame.key] += [edge, *others]
+                frame.blamed |= self._deciders(key) - {frame.key}
+                self._failures[frame.key] += [edge, *self._asked.get(key, ())]
                 return False
             self._asked.setdefault(key, []).append(edge)
             self._chains.setdefault(key, edge)
@@ -168,11 +171,20 @@ class Search:
                 asked[key.name] += [edge.requirement for edge in edges]
         return all(allowed(self._view, name, pins, asked[name]) for name, pins in names.items())
 
-    def _parents(self, edges: Sequence[Edge]) -> set[Key]:
-        return {edge.parent.key for edge in edges if edge.parent is not None}
+    def _deciders(self, key: Key) -> set[Key]:
+        """The decisions on which it rests what a key can be."""
+        found = {edge.parent.key for edge in self._asked.get(key, ()) if edge.parent is not None}
+        return found | ({distribution(key.name)} if self._base(key) is not None else set())
+
+    def _base(self, key: Key) -> Candidate | None:
+        """The distribution that was decided on, for a key with an extra of it."""
+        return self._pins.get(distribution(key.name)) if key.extra else None
 
     def _matches(self, key: Key, more: Sequence[Edge]) -> Iterator[Candidate]:
         asked = [edge.requirement for edge in (*self._asked.get(key, ()), *more)]
+        if (base := self._base(key)) is not None:
+            # Each other version of the extra would fail on it, one by one.
+            asked.append(SameVersion(base, Origin("candidate"), key))
         back = None if self._liberal else self.held_back
         found = matches(self._view, key, asked, everything=True, liberal=self._liberal, held_back=back)
         return found() if callable(found) else iter(found)
@@ -186,7 +198,7 @@ class Search:
         for key, edges in self._asked.items():
             if key in self._pins or key.kind in SHADOWS:
                 continue  # a shadow is judged with each requirement on it; there is nothing to choose
-            mark = (key, tuple(edge.requirement for edge in edges))
+            mark = (key, self._base(key), tuple(edge.requirement for edge in edges))
             size = self._sizes.get(mark)
             if size is None:
                 size = 0

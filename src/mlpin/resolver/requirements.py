@@ -130,11 +130,17 @@ class PythonRange:
 
 
 class Unusable:
-    """What nothing can satisfy: stands for a candidate whose metadata cannot be had, with the reason."""
+    """What nothing can satisfy: stands for a candidate that cannot be used, with the reason.
 
-    __slots__ = ("candidate", "key", "origin", "reason", "remedy")
+    With `older_too` no older release of its key is any better.
+    """
 
-    def __init__(self, candidate: Candidate, reason: str, origin: Origin, remedy: str = "") -> None:
+    __slots__ = ("candidate", "key", "older_too", "origin", "reason", "remedy")
+
+    def __init__(
+        self, candidate: Candidate, reason: str, origin: Origin, remedy: str = "", *, older_too: bool = False
+    ) -> None:
+        self.older_too = older_too
         self.candidate = candidate
         self.key = Key("none", f"{candidate.key} {candidate.version}")
         self.reason = reason

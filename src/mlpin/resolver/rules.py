@@ -114,7 +114,7 @@ class OnLine:
     def admits(self, candidate: Candidate) -> bool:
         """Whether the family is of this line."""
         mine, theirs = self.label, candidate.index
-        return mine == theirs or (len(cuda_of(mine)) == 2 and theirs.startswith(mine))
+        return mine == theirs or (_is_major(mine) and theirs.startswith(mine))
 
     def __str__(self) -> str:
         return f"the {self.label} builds of {self.key.name}"
@@ -124,23 +124,33 @@ class Rulebook:
     """The rules of a matrix as they bear on one target.
 
     While `steering`, rules that only advise count as those that reject. After that, published pins (*declared*) count
-    where one side is among `pinned`, the names that the user has pinned to a version; `advised` says whether any
-    advice has been met, without which steering makes no difference.
+    where one side is among `pinned`, the names that the user has pinned to a version. While `choosing`, builds for the
+    target's accelerator and releases with the extras that are asked for count as the only ones. `advised` and `chosen`
+    say whether there was any occasion, without which neither makes a difference.
     """
 
     def __init__(
-        self, matrix: Matrix, target: Target, *, steering: bool = True, pinned: frozenset[str] = frozenset()
+        self,
+        matrix: Matrix,
+        target: Target,
+        *,
+        steering: bool = True,
+        choosing: bool = True,
+        pinned: frozenset[str] = frozenset(),
     ) -> None:
         self.matrix = matrix
         self.facts = Facts.of(target)
         self.advised = False
+        self.chosen = False
         self._steering = steering
+        self._choosing = choosing
         self._pinned = pinned
         self._platform = self.facts.platform
         self._cuda = target.hardware.cuda
+        self.demanding = steering or choosing
+        """Whether a less demanding attempt can follow."""
         self._shadows: dict[tuple[str, int], Candidate] = {}
         self._families: dict[str, Family] | None = None
-        self._kept: dict[int, Candidate] = {}
 
     # -- one candidate
 
@@ -172,7 +182,8 @@ class Rulebook:
                             "another CUDA line, or release",
                         )
                 elif stated_within(wanted, parsed(runs)) == (rule.verb == "fails"):
-                    return f"needs a GPU of compute capability {wanted}, {gpu} has {runs}", ""
+                    verb = "fails on" if rule.verb == "fails" else "needs"
+                    return f"{verb} a GPU of compute capability {wanted}, {gpu} has {runs}", ""
             return "", ""
         stated = getattr(facts, rule.other)
         known = version(stated) if stated else None
@@ -210,8 +221,9 @@ class Rulebook:
         family = self.family(name)
         if family is not None:
             of = label_of(matrix, name, text, self._platform)
-            # A build without CUDA and without a label goes with any torch; it only lacks what CUDA would add.
-            if of.line and (of.cuda or "+" in text):
+            # A build without CUDA and without a label goes with any torch; it only lacks what CUDA would add. What is
+            # known of the major version alone matters where a line is chosen.
+            if of.line and (of.cuda or "+" in text) and (self.facts.accelerator or not _is_major(of.line)):
                 yield OnLine(family.name, of.line)
 
     def shadow(self, key: Key, asked: list[Requirement]) -> list[Candidate]:
@@ -232,6 +244,10 @@ class Rulebook:
         # Beside each one stands what it is for, so that no other object can get its id.
         return self._shadows.setdefault((key.kind + key.name, mark), new)
 
+    def drops_extra(self) -> bool:
+        """Whether a release without an extra may stand in for newer ones that have it: where nothing else is left."""
+        return not self._chooses() and self.facts.accelerator not in {"cuda", "rocm"}
+
     # -- build lines
 
     def family(self, name: str) -> Family | None:
@@ -249,15 +265,13 @@ class Rulebook:
             if line.family == family
             and line.accelerator == accelerator
             and any_of(line.platforms, self._platform)
-            and not self._refuses_cuda(line.cuda)
+            and not (self._unwanted(line.cuda) or self._refuses_cuda(line.cuda))
         ]
 
     def _refuses_cuda(self, cuda: str) -> str:
-        """Why the target cannot run builds for this CUDA version, or does not want them; empty where it may."""
+        """Why the target cannot run builds for this CUDA version; empty where it may."""
         if not cuda:
             return ""
-        if self._cuda and not self._wants(cuda):
-            return f"is built for CUDA {cuda}, the target wants {self._cuda}"
         driver = version(self.facts.driver) if self.facts.driver else None
         if driver is not None:
             floor, source = self.matrix.driver_floor(cuda, self._platform)
@@ -270,49 +284,51 @@ class Rulebook:
                     return f"is built for CUDA {cuda}, which compiles no code for {name} any more"
         return ""
 
-    def _wants(self, cuda: str) -> bool:
-        """Whether the user's range has a CUDA version, or any release of one that names a major version alone."""
-        if "." in cuda:
-            return within(self._cuda, parsed(cuda))
-        return any(
-            within(self._cuda, parsed(line.cuda))
-            for line in self.matrix.tables.lines
-            if line.cuda.partition(".")[0] == cuda
-        )
+    def _unwanted(self, cuda: str) -> str:
+        """Why the user does not want builds for this CUDA version; one that is a major version stands for any of it."""
+        if not cuda or not self._cuda:
+            return ""
+        lines = [line.cuda for line in self.matrix.tables.lines if line.cuda.partition(".")[0] == cuda]
+        wanted = any(within(self._cuda, parsed(one)) for one in ([cuda] if "." in cuda else lines))
+        return "" if wanted else f"is built for CUDA {cuda}, the target wants {self._cuda}"
+
+    def _chooses(self) -> bool:
+        """Whether a build that is second best is left out at the moment; that there is one is noted."""
+        self.chosen = True
+        return self._choosing
 
     def _too_old_for(self, cuda: str) -> str:
         """A GPU of the target that no CUDA this old knows. Only a hint: code for older GPUs may be compiled for it."""
         for name, runs in self.facts.gpus:
             first = self.matrix.first_cuda(runs)
-            if first and "." in cuda and parsed(cuda) < parsed(first):
-                self.advised = True
-                if self._steering:
-                    return f"is built for CUDA {cuda}, and {name} is known to CUDA {first} and newer"
+            if first and "." in cuda and parsed(cuda) < parsed(first) and self._chooses():
+                return f"is built for CUDA {cuda}, and {name} is known to CUDA {first} and newer"
         return ""
 
     def _refuses_line(self, name: str, text: str) -> Rejection | None:
         accelerator = self.facts.accelerator
         family = self.family(name)
-        if not accelerator or (family is None and "+" not in text):
-            return None
-        if family is None and not self.matrix.wheels(name):
+        if not accelerator or (family is None and "+" in text and not self.matrix.wheels(name)):
             return None
         of = label_of(self.matrix, name, text, self._platform)
         if not of.line:
             return None
         known = self.matrix.line(of.line)
         kind = known.accelerator if known else "cuda" if cuda_of(of.line) else "rocm" if "rocm" in of.line else of.line
-        if kind == "cpu" and family is not None and name != family.packages[0] and "+" not in text:
-            return None
-        if kind == "cuda" and accelerator == "cpu":
-            # It runs there as well, it is only larger: better than none.
-            self.advised = True
-            if not self._steering:
-                return None
         if kind != accelerator and not (accelerator == "metal" and kind == "cpu"):
+            # What is not labelled may do without the accelerator, but for the head of a family: that is all it is for.
+            # A build for CUDA runs without a GPU, too; it is only larger.
+            soft = "+" not in text and (family is None or name != family.packages[0])
+            if (soft or (kind, accelerator) == ("cuda", "cpu")) and not self._chooses():
+                return None
             return _rejection(name, text, "line", f"is a build for {kind} ({of.line}), the target uses {accelerator}")
-        if reason := self._refuses_cuda(of.cuda) or self._too_old_for(of.cuda):
-            return _rejection(name, text, "line", reason, "another CUDA line, or what the target states")
+        # Where a name is on several indexes, the same version may be built for another CUDA on another one.
+        elsewhere = family is None and "+" not in text
+        unwanted = self._unwanted(of.cuda)
+        if unwanted and elsewhere and not self._chooses():
+            unwanted = ""
+        if reason := unwanted or self._refuses_cuda(of.cuda) or self._too_old_for(of.cuda):
+            return _rejection(name, text, "line", reason, "a release or a build for another CUDA, or another target")
         return None
 
     def order(self, name: str, text: str) -> object:
@@ -348,6 +364,12 @@ class Rulebook:
             f"is a source archive; its wheels are for torch {', '.join(torches)} with CUDA {', '.join(cudas)}",
             f"--no-binary {name} to have it built on the target",
         )
+
+
+def _is_major(label: str) -> bool:
+    """Whether a label names the major version of CUDA alone."""
+    cuda = cuda_of(label)
+    return bool(cuda) and "." not in cuda
 
 
 def _precision(said: Present | OnLine) -> int:

@@ -24,6 +24,9 @@ from mlpin.resolver.view import View
 if TYPE_CHECKING:
     from mlpin.requirement import Requirement
 
+PATIENCE = 300
+"""Candidates that resolvelib may reject in a hasty attempt. It walks through the releases of packages that have no part
+in a conflict; the complete search does not."""
 ROUNDS = 5_000
 """Rounds of resolvelib. It also decides when optimistic backjumping stops, so it is part of the input."""
 
@@ -31,18 +34,26 @@ ROUNDS = 5_000
 class _Reporter(BaseReporter["Requirement", Candidate, Key]):
     """Passes requirements on as guesses as soon as they are known."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, patience: int) -> None:
         self._view = view
+        self._patience = patience
         self.rounds = 0
         self.refused: dict[Rejection, None] = {}
 
     def starting_round(self, index: int) -> None:
         self.rounds = index + 1
 
+    def rejecting_candidate(self, criterion: Any, candidate: Candidate) -> None:  # noqa: ARG002
+        self._patience -= 1
+        if self._patience < 0:
+            raise ResolutionTooDeep(self.rounds)
+
     def adding_requirement(self, requirement: Requirement, parent: Candidate | None) -> None:  # noqa: ARG002
         if isinstance(requirement, Unusable):
             name, version = requirement.candidate.name, str(requirement.candidate.version)
             self.refused[Rejection(name, version, "files", requirement.reason, requirement.remedy)] = None
+            if requirement.older_too:
+                self._view.end(requirement.candidate)
         self._view.foresee((requirement,))
 
 
@@ -78,14 +89,21 @@ class _Search(Search["Requirement", Candidate, Key]):
 
 
 def solve(
-    view: View, roots: Sequence[Requirement], progress: Progress | None = None, budget: int = complete.BUDGET
+    view: View,
+    roots: Sequence[Requirement],
+    progress: Progress | None = None,
+    budget: int = complete.BUDGET,
+    *,
+    hasty: bool = False,
 ) -> Outcome:
     """The outcome for `roots` on the view's target. Raises what the catalog raises (an index that fails).
 
-    `budget` is how many candidates the complete search may try before it gives up.
+    `budget` is how many candidates the complete search may try before it gives up. A `hasty` attempt is one that
+    another follows: it gives up early.
     """
     view.foresee(roots)
-    reporter = _Reporter(view)
+    budget = budget // 5 if hasty else budget
+    reporter = _Reporter(view, PATIENCE if hasty else ROUNDS * 100)
     search = _Search(Provider(view, roots, progress), reporter)
     causes: Collection[Any] = ()
     try:

@@ -8,6 +8,7 @@ no marker, no extra and no tag. Every version that is not offered is a `Rejectio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,8 @@ class View:
         self._required: dict[int, tuple[Requirement, ...]] = {}
         self._sourced: dict[tuple[str, Source], Candidate] = {}
         self._foreseen: set[tuple[Key, str]] = set()
+        self._newest: dict[str, Metadata] = {}
+        self._ends: dict[Key, Version] = {}
         self.python = Candidate(PYTHON, parsed(target.markers["python_full_version"]), pythons=target.pythons)
         self.constraints: dict[str, list[Requirement]] = {}
         """By name, what a constraint says of it on this target."""
@@ -165,6 +168,10 @@ class View:
             made.append(Unusable(candidate, error.message, origin, error.hint or ""))
             yield made[-1]
             return
+        if candidate.base is not None and self._lacks(found, candidate.key):
+            reason = f"has no extra `{candidate.key.extra}`, which the newest release has"
+            made.append(Unusable(candidate, reason, origin, older_too=True))
+            yield made[-1]
         if candidate.base is None and found.requires_python and not self._fits_python(found.requires_python):
             made.append(self.python_range(found.requires_python, origin))
         for dependency in found.dependencies:
@@ -172,6 +179,26 @@ class View:
                 made += self._dependency(dependency, origin, base)
         self._required[id(candidate)] = tuple(made)
         yield from made[shown:]
+
+    def _lacks(self, found: Metadata, key: Key) -> bool:
+        """Whether a release without an extra would only be a way around what the extra asks for."""
+        if self.rules is None or found.has_extra(key.extra):
+            return False
+        newest = self._newest.get(key.name)
+        if newest is None:
+            newest = self._newest[key.name] = self._metadata_of_newest(key.name) or found
+        return newest.has_extra(key.extra) and not self.rules.drops_extra()
+
+    def _metadata_of_newest(self, name: str) -> Metadata | None:
+        """What the newest final release with a wheel states, whether it fits the target or not."""
+        listing = self.listing(name)
+        for text in listing.versions:
+            wheels = [file for file in listing.versions[text] if file.is_wheel]
+            if wheels and not parsed(text).is_prerelease:
+                with suppress(BadDistribution):
+                    return self._catalog.metadata(name, text, wheels[0])
+                break
+        return None
 
     def _applies(self, dependency: Dependency, extra: str) -> bool:
         if dependency.mentions_extra:
@@ -218,7 +245,15 @@ class View:
         """
         if not key.extra:
             return self._ordered(key.name, admitted)
-        return (self._with_extra(candidate, key) for candidate in self._ordered(key.name, admitted))
+        return (
+            self._with_extra(candidate, key)
+            for candidate in self._ordered(key.name, admitted)
+            if key not in self._ends or candidate.version > self._ends[key]
+        )
+
+    def end(self, candidate: Candidate) -> None:
+        """Offer no release of an extra from this one on: what introduced the extra is newer."""
+        self._ends[candidate.key] = candidate.version
 
     def sourced(self, requirement: Sourced) -> Candidate:
         """The one candidate of a requirement on a URL, repository or path. Raises `BadDistribution` and others."""
