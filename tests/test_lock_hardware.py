@@ -126,6 +126,85 @@ def test_a_build_for_cuda_runs_without_a_gpu(ours: Project, vendor: IndexServer,
     assert ours.versions() == {"torch": "2.7.1", "torchvision": "0.22.1"}
 
 
+def test_a_cpu_build_beside_torch_for_cuda_is_the_last_resort(ours: Project, serve: Serve) -> None:
+    windows = "cp311-cp311-win_amd64"
+    pairs = (("2.7.1", "0.22.1"), ("2.6.0", "0.21.0"))
+    index = serve(*(wheel("torchvision", vision, [f"torch=={torch}"], tags=windows) for torch, vision in pairs))
+    vendor = serve(
+        *(wheel("torch", f"{torch}+cu118", tags=windows) for torch, _ in pairs),
+        wheel("torchvision", "0.21.0+cu118", ["torch==2.6.0"], tags=windows),
+    )
+    given = options(vendor, "--driver", "550.54", "--platform", "windows-amd64")
+    assert ours.locked(*given, index=index) == {"torch": "2.6.0+cu118", "torchvision": "0.21.0+cu118"}
+    ours.requires("torch==2.7.1", "torchvision")
+    ran = ours.lock(*given, index=index)
+    assert "torchvision 0.22.1: is a build for cpu: what it adds to torch does not run on the GPU" in ran.words
+    assert ours.versions() == {"torch": "2.7.1+cu118", "torchvision": "0.22.1"}
+
+
+def test_what_a_name_says_of_cuda_counts(ours: Project, serve: Serve) -> None:
+    ours.requires("cupy-cuda12x")
+    index = serve(wheel("cupy-cuda12x", "14.0"))
+    ran = ours.lock("--python", "3.11", "--driver", "470.82", index=index)
+    assert ran.code == 1
+    assert "cupy-cuda12x 14.0: is built for CUDA 12, which needs driver 525.60.13" in ran.words
+    assert ours.locked("--python", "3.11", "--driver", "550.54", index=index) == {"cupy-cuda12x": "14.0"}
+
+
+def test_an_extension_goes_with_the_major_version_of_cuda(ours: Project, serve: Serve) -> None:
+    ours.requires("torch", "xformers")
+    index = serve(built("xformers", "0.0.31", "torch==2.7.1"))
+    vendor = serve(*torches("cu118", "cu126"))
+    locked = ours.locked(*options(vendor, "--driver", "550.54"), index=index)
+    assert locked == {"torch": "2.7.1+cu126", "xformers": "0.0.31"}
+    ran = ours.lock(*options(vendor, "--driver", "470.82"), index=index)
+    assert ran.code == 1
+    assert "xformers 0.0.31: is built for CUDA 12, which needs driver 525.60.13" in ran.words
+
+
+# -- extras, pre-releases
+
+
+def test_an_extra_is_not_lost_to_the_hardware(ours: Project, serve: Serve) -> None:
+    ours.requires("app[gpu]")
+    index = serve(
+        wheel("app", "1.0"),
+        wheel("app", "2.0", ["nvidia-cuda-runtime-cu12; extra == 'gpu'"], extras=["gpu"]),
+        wheel("nvidia-cuda-runtime-cu12", "12.4"),
+    )
+    ran = ours.lock("--python", "3.11", "--driver", "470.82", index=index)
+    assert ran.code == 1
+    assert "nvidia-cuda-runtime-cu12 12.4: needs an NVIDIA driver >=525.60.13" in ran.words
+    assert "app" in ours.locked("--python", "3.11", "--driver", "550.54", index=index)
+
+
+def test_an_extra_may_be_missing_where_nothing_else_is_left(ours: Project, serve: Serve) -> None:
+    ours.requires("app[fast]")
+    index = serve(
+        wheel("app", "1.0"),
+        wheel("app", "2.0", ["speed; extra == 'fast'"], extras=["fast"]),
+        wheel("speed", "1.0", tags="cp311-cp311-win_amd64"),
+    )
+    ran = ours.lock("--python", "3.11", index=index)
+    assert "app 1.0: it has no extra `fast`" in ran.words
+    assert ours.versions() == {"app": "1.0"}
+
+
+def test_an_extra_that_never_was_costs_nothing(ours: Project, serve: Serve) -> None:
+    ours.requires("app[typo]")
+    index = serve(*(wheel("app", f"{number}.0") for number in range(1, 20)))
+    ran = ours.lock("--python", "3.11", index=index)
+    assert "app 19.0: it has no extra `typo`" in ran.words
+    assert index.shape() == ["page app", "metadata"]
+
+
+def test_a_pre_release_does_not_stand_in_for_what_a_rule_takes_away(ours: Project, serve: Serve) -> None:
+    ours.requires("nvidia-cuda-runtime-cu12")
+    index = serve(wheel("nvidia-cuda-runtime-cu12", "0.0.0a0"), wheel("nvidia-cuda-runtime-cu12", "12.4"))
+    ran = ours.lock("--python", "3.11", "--driver", "470.82", index=index)
+    assert ran.code == 1, ours.versions()
+
+
 def test_nothing_runs_there(ours: Project, vendor: IndexServer, pypi: IndexServer) -> None:
     ran = ours.lock(*options(vendor, "--driver", "390.12"), index=pypi)
     assert ran.code == 1

@@ -9,7 +9,6 @@ from resolvelib import AbstractProvider
 
 from mlpin.candidate import Candidate, Key
 from mlpin.errors import BadDistribution
-from mlpin.index.names import version as parsed
 from mlpin.resolver.requirements import SameVersion, Sourced, Specified
 from mlpin.resolver.rules import SHADOWS
 from mlpin.resolver.view import View
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from mlpin.requirement import Requirement
-
-_OF_RULES = frozenset({"rule", "line"})
 
 Progress = Callable[[int, int], None]
 """Told of (names decided, names known) from time to time."""
@@ -178,10 +175,7 @@ def matches(
             none = False
             if candidate is not first:
                 yield candidate
-        if necessary and none and not named:
-            # Final releases that only rules take away are there all the same.
-            none = not any(final(parsed(one.version)) for one in view.rejections(key.name) if one.kind in _OF_RULES)
-        if named or (necessary and (none or everything)):
+        if named or (necessary and (none or everything) and not any(map(final, view.taken_away(key.name)))):
             for candidate in unyanked(view.candidates(key, unfinished)):
                 if candidate is not first:
                     yield candidate

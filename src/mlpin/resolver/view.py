@@ -79,6 +79,7 @@ class View:
         self._foreseen: set[tuple[Key, str]] = set()
         self._newest: dict[str, Metadata] = {}
         self._ends: dict[Key, Version] = {}
+        self._taken: dict[str, list[Version]] = {}
         self.python = Candidate(PYTHON, parsed(target.markers["python_full_version"]), pythons=target.pythons)
         self.constraints: dict[str, list[Requirement]] = {}
         """By name, what a constraint says of it on this target."""
@@ -400,6 +401,17 @@ class View:
         """Every version of the project that exists and is not offered, newest first."""
         listing = self.listing(name)
         return [found for text in listing.versions if isinstance(found := self._candidate(listing, text), Rejection)]
+
+    def taken_away(self, name: str) -> list[Version]:
+        """The releases that are there and that the target's hardware takes away: no pre-release stands in for them."""
+        if not self.target.hardware.accelerator:
+            return []
+        known = self._taken.get(name)
+        if known is None:
+            known = self._taken[name] = [
+                parsed(one.version) for one in self.rejections(name) if one.kind in {"rule", "line"}
+            ]
+        return known
 
     # -- guesses
 
