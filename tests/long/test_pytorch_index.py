@@ -427,7 +427,8 @@ def fits(file: str, torch: Version) -> None:
 def test_flash_attn_lands_on_a_wheel_that_exists(project: Project, whl: str) -> None:
     """A release for which the tables know the hash, so that nothing has to be downloaded."""
     configured(project, ["torch", "torchvision", "flash-attn==2.8.0.post2"])
-    options = ("--python", "3.12", "--platform", "linux-x86_64", "--accelerator", "cuda", "--cuda", "12.*")
+    options = ("--python", "3.12", "--platform", "linux-x86_64", "--glibc", "2.32")
+    options += ("--accelerator", "cuda", "--cuda", "12.*")
     ran = project.lock("requirements.txt", *options, "--pytorch-index-url", whl)
     assert ran.code == 0, ran.words
     found = project.versions()

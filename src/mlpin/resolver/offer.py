@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from mlpin.target import Target
 
 
+NEAR_RELEASES = 5
+"""How many releases an older wheel may be behind a newer source archive and still go before it…"""
+NEAR_DAYS = 365
+"""… and how many days, where the index says when files were uploaded."""
+
+
 def offer(
     listing: Listing,
     text: str,
@@ -110,3 +116,12 @@ def _build_number(build: str) -> tuple[int, str]:
 
 def _best_sdist(files: Sequence[Artifact]) -> Artifact | None:
     return min(files, key=lambda file: (not file.filename.endswith(".tar.gz"), file.filename), default=None)
+
+
+def near(candidate: Candidate, newer: Candidate) -> bool:
+    """Whether a release with wheels is recent enough to go before a newer source archive."""
+    if candidate.version.is_prerelease or all(file.tags.endswith("-any") for file in candidate.wheels):
+        return False
+    mine = candidate.wheels[0].upload_time
+    theirs = newer.sdist.upload_time if newer.sdist else ""
+    return not (mine and theirs) or unfit.days_between(mine, theirs) <= NEAR_DAYS

@@ -26,8 +26,7 @@ from mlpin.candidate import (
 from mlpin.errors import BadDistribution, IndexUnavailable, InputError
 from mlpin.index.names import version as parsed
 from mlpin.requirement import Declared, IndexSource, Origin, Source
-from mlpin.resolver import unfit
-from mlpin.resolver.offer import offer
+from mlpin.resolver.offer import NEAR_RELEASES, near, offer
 from mlpin.resolver.policy import Policy
 from mlpin.resolver.requirements import PythonRange, SameVersion, Sourced, Specified, Unusable, specifier
 
@@ -42,11 +41,6 @@ if TYPE_CHECKING:
 
 FROM_METADATA = Origin("candidate")
 """The origin of what a candidate requires; which one it is stands on the edge."""
-
-NEAR_RELEASES = 5
-"""How many releases an older wheel may be behind a newer source archive and still go before it…"""
-NEAR_DAYS = 365
-"""… and how many days, where the index says when files were uploaded."""
 
 
 def _anything(version: Version) -> bool:  # noqa: ARG001
@@ -373,7 +367,7 @@ class View:
                 continue
             if waiting:
                 passed += 1
-                if passed + len(waiting) > NEAR_RELEASES or not _near(candidate, waiting[0]):
+                if passed + len(waiting) > NEAR_RELEASES or not near(candidate, waiting[0]):
                     yield from waiting
                     waiting, passed = [], 0
             yield candidate
@@ -444,12 +438,3 @@ class View:
             best = next((candidate for candidate in found if not (finals and candidate.version.is_prerelease)), None)
         if best is not None:
             self.foresee(list(self.requires(best)))
-
-
-def _near(candidate: Candidate, newer: Candidate) -> bool:
-    """Whether a release with wheels is recent enough to go before a newer source archive."""
-    if candidate.version.is_prerelease or all(file.tags.endswith("-any") for file in candidate.wheels):
-        return False
-    mine = candidate.wheels[0].upload_time
-    theirs = newer.sdist.upload_time if newer.sdist else ""
-    return not (mine and theirs) or unfit.days_between(mine, theirs) <= NEAR_DAYS
