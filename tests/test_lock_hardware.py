@@ -162,6 +162,13 @@ def test_an_extension_goes_with_the_major_version_of_cuda(ours: Project, serve: 
     assert "xformers 0.0.31: is built for CUDA 12, which needs driver 525.60.13" in ran.words
 
 
+def test_a_labelled_pin_without_hardware_says_where_such_builds_are(ours: Project, pypi: IndexServer) -> None:
+    ours.requires("torch==2.7.1+cu118")
+    ran = ours.lock("--python", "3.11", index=pypi)
+    assert ran.code == 1
+    assert "builds labelled +cu118 are on the vendor's index, which is asked with `--accelerator cuda`" in ran.words
+
+
 # -- extras, pre-releases
 
 
@@ -247,6 +254,12 @@ def test_the_result_as_data_has_the_hardware(ours: Project, vendor: IndexServer,
 def test_a_machine_that_cannot_be(ours: Project, said: list[str], words: str) -> None:
     ran = ours.lock("--python", "3.11", "--offline", *said)
     assert (ran.code, words in ran.words) == (2, True), ran.words
+
+
+def test_a_wrong_target_is_named(ours: Project) -> None:
+    ours.requires("torch", mlpin='python = "3.11"\n[tool.mlpin.targets.amd]\ngpus = ["MI300X"]')
+    ran = ours.lock("--offline", "--driver", "535")
+    assert (ran.code, "target `amd`: a target cannot have NVIDIA's and AMD's hardware" in ran.words) == (2, True)
 
 
 @pytest.mark.parametrize(

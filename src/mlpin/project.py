@@ -225,7 +225,11 @@ def _plan(
         detected.append("platform")
     python_minor(python)
     parsed = parse_platform(platform, glibc)
-    needs = hardware.hardware(one, settings, command_line, parsed, rules)
+    try:
+        needs = hardware.hardware(one, settings, command_line, parsed, rules)
+    except InputError as error:
+        error.where = error.where or (f"target `{name}`" if name else None)
+        raise
     target = Target(name, python, parsed, needs, detected=bool(detected))
     extras = _chosen(one.extras if one.extras is not None else settings.extras, read.extras, "extra", read)
     if settings.all_extras:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mlpin.matrix.rule import Rule
     from mlpin.requirement import Requirement
 
+_LABEL = re.compile(r"\+(cpu|cu\d{2,3}|rocm[\d.]+)\b")
 _SHOWN = 12
 _REASONS = 4
 _CHANGES = 25
@@ -119,7 +121,7 @@ def conflict(target: TargetResult, indexes: Sequence[str] = ()) -> str:
             f"{unknown} is on none of the indexes ({', '.join(indexes)}); is the name right?", "  ! ", "    "
         )
     lines += _not_offered(found)
-    lines += _there_is(found, indexes)
+    lines += _there_is(found, indexes, target.plan.target.hardware.accelerator)
     lines.append("No lock was changed.")
     return "\n".join(lines) + "\n"
 
@@ -191,7 +193,7 @@ def _chain(key: Key, chains: dict[Key, Edge]) -> str:
     return "asked for by " + ", by ".join(parts) if parts else ""
 
 
-def _there_is(found: Conflict, indexes: Sequence[str]) -> list[str]:
+def _there_is(found: Conflict, indexes: Sequence[str], accelerator: str) -> list[str]:
     """What there is of a name of which no version at all is what one line asks for."""
     lines: list[str] = []
     for seen in found.seen:
@@ -207,6 +209,11 @@ def _there_is(found: Conflict, indexes: Sequence[str]) -> list[str]:
         if len(indexes) > 1:
             said += "; the other indexes are asked only for names that this one does not have (--index-strategy)"
         lines += wrapped(said, "  ! ", "    ")
+        label = next((match[1] for text in asked if (match := _LABEL.search(text))), "")
+        if label and not accelerator:
+            kind = label if label == "cpu" else "rocm" if label.startswith("rocm") else "cuda"
+            builds = f"builds labelled +{label} are on the vendor's index, which is asked with `--accelerator {kind}`"
+            lines += wrapped(f"{builds} (or `accelerator` in the target)", "  ! ", "    ")
     return lines
 
 
