@@ -80,6 +80,14 @@ def test_a_conflict_says_what_there_is(serve: Serve, project: Project) -> None:
     assert f"a on {index.url}: 2 versions, 1.0 to 2.0" in ran.words
 
 
+def test_a_conflict_over_a_project_without_files(serve: Serve, project: Project) -> None:
+    index = serve(wheel("a", "1.0", ["b"]))
+    index.page("b", "<!DOCTYPE html><html><body></body></html>")
+    project.requires("a")
+    ran = project.lock(index=index)
+    assert (ran.code, f"b on {index.url}: no versions" in ran.words) == (1, True), ran.words
+
+
 def test_dependencies_of_a_source_archive_from_a_wheel_for_another_machine(serve: Serve, project: Project) -> None:
     bare = "Metadata-Version: 1.0\nName: a\nVersion: 2.0\n"
     index = serve(

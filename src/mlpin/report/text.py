@@ -204,8 +204,9 @@ def _there_is(found: Conflict, indexes: Sequence[str], accelerator: str) -> list
         }
         if not any(not any(one.contains(version(text)) for text in seen.versions) for one in asked.values()):
             continue
-        which = f"{seen.versions[-1]} to {seen.versions[0]}" if len(seen.versions) > 1 else seen.versions[0]
-        said = f"{seen.name} on {redacted(seen.index)}: {_versions(len(seen.versions))}, {which}"
+        ends = dict.fromkeys((seen.versions[-1], seen.versions[0])) if seen.versions else {}
+        which = f", {' to '.join(ends)}" if ends else ""
+        said = f"{seen.name} on {redacted(seen.index)}: {_versions(len(seen.versions))}{which}"
         if len(indexes) > 1:
             said += "; the other indexes are asked only for names that this one does not have (--index-strategy)"
         lines += wrapped(said, "  ! ", "    ")
@@ -218,7 +219,7 @@ def _there_is(found: Conflict, indexes: Sequence[str], accelerator: str) -> list
 
 
 def _versions(count: int) -> str:
-    return "1 version" if count == 1 else f"{count} versions"
+    return "1 version" if count == 1 else f"{count or 'no'} versions"
 
 
 def _not_offered(found: Conflict) -> list[str]:
