@@ -390,11 +390,11 @@ dependencies = [
 [[package]]
 name = "ours-a"
 version = "1.0"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://index.example/simple" }
 [[package]]
 name = "ours-b"
 version = "2.1"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://index.example/simple" }
 """
 POETRY_LOCK = """[[package]]
 name = "ours-a"
@@ -431,8 +431,8 @@ files = []
 """
 EXPLICIT = """# platform: linux-64
 @EXPLICIT
-https://conda.anaconda.org/conda-forge/linux-64/ours-a-1.0-0.conda
-https://conda.anaconda.org/conda-forge/linux-64/ours-b-2.1-0.conda
+https://conda.example/conda-forge/linux-64/ours-a-1.0-0.conda
+https://conda.example/conda-forge/linux-64/ours-b-2.1-0.conda
 """
 CONDA_LIST = json.dumps(
     [

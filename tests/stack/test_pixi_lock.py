@@ -11,13 +11,13 @@ from mlpin.stack import Where
 from . import samples
 from .builders import pins, reading, refused, skipped
 
-URL = "https://conda.anaconda.org/conda-forge/linux-64"
+URL = "https://conda.example/conda-forge/linux-64"
 VERSION_4 = f"""\
 version: 4
 environments:
   gpu:
     channels:
-    - url: https://conda.anaconda.org/conda-forge/
+    - url: https://conda.example/conda-forge/
     packages:
       linux-64:
       - conda: {URL}/bzip2-1.0.8-hd590300_5.conda

@@ -12,7 +12,7 @@ from . import samples
 from .builders import pins, reading, refused, skipped
 
 HEAD = 'version = 1\nrequires-python = ">=3.10"\n'
-REGISTRY = '{ registry = "https://pypi.org/simple" }'
+REGISTRY = '{ registry = "https://index.example/simple" }'
 
 
 def package(name: str, version: str = "1.0", *, source: str = REGISTRY, rest: str = "") -> str:
