@@ -173,22 +173,23 @@ def _against(
         return [Finding(rule, (mine, (rule.other, text)), wanted)] if broken else []
     made = []
     for other in stack.get(rule.other, ()):
-        theirs = version(other.version)
-        own = version(package.version)
-        if theirs is None or own is None:
-            continue
         if rule.wheels_only and (not other.wheel or is_vendor_build(other.version)):
             continue
-        if rule.unless_same_version and same_release(own, theirs):
-            continue
-        if wanted == LABEL:
-            if reason := mismatch(matrix, built(package.version), other, facts.platform):
-                made.append(Finding(rule, (mine, (other.name, other.version)), reason))
-            continue
-        holds = same_release(own, theirs) if wanted == SAME else within(wanted, theirs)
-        if holds == (rule.verb == "fails"):
-            made.append(Finding(rule, (mine, (other.name, other.version)), wanted))
+        against = between(matrix, rule, wanted, package, other, facts.platform)
+        if against is not None:
+            made.append(Finding(rule, (mine, (other.name, other.version)), against))
     return made
+
+
+def between(matrix: Matrix, rule: Rule, wanted: str, mine: Package, theirs: Package, platform: str) -> str | None:
+    """What a row of a rule between two packages has against these: the range, or what the label asks; None: nothing."""
+    own, other = version(mine.version), version(theirs.version)
+    if own is None or other is None or (rule.unless_same_version and same_release(own, other)):
+        return None
+    if wanted == LABEL:
+        return mismatch(matrix, built(mine.version), theirs, platform) or None
+    holds = same_release(own, other) if wanted == SAME else within(wanted, other)
+    return wanted if holds == (rule.verb == "fails") else None
 
 
 def holding(matrix: Matrix, packages: Iterable[Package], facts: Facts) -> dict[str, list[str]]:

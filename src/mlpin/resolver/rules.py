@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from mlpin.candidate import Candidate, Key, Listing, Rejection, RejectionKind
 from mlpin.index.names import version as parsed
-from mlpin.matrix.judge import Facts, Package, asked_of_label, capability, label_of, mismatch, rows
+from mlpin.matrix.judge import Facts, Package, asked_of_label, between, capability, label_of, rows
 from mlpin.matrix.labels import built, cuda_of, is_vendor_build
-from mlpin.matrix.ranges import same_release, stated_within, version, within
+from mlpin.matrix.ranges import stated_within, version, within
 from mlpin.matrix.rule import LABEL, SAME, Rule, any_of, serves
 from mlpin.requirement import Origin
 
@@ -71,14 +71,8 @@ class Ruled:
             return True
         if theirs.source is not None and self.rule.wheels_only:
             return True
-        own = parsed(self.package.version)
-        if self.rule.unless_same_version and same_release(own, theirs.version):
-            return True
-        if self.wanted == LABEL:
-            other = Package(theirs.name, str(theirs.version))
-            return not mismatch(self.matrix, built(self.package.version), other, self.platform)
-        holds = same_release(own, theirs.version) if self.wanted == SAME else within(self.wanted, theirs.version)
-        return holds == (self.rule.verb == "needs")
+        other = Package(theirs.name, str(theirs.version))
+        return between(self.matrix, self.rule, self.wanted, self.package, other, self.platform) is None
 
     def __str__(self) -> str:
         other = self.rule.other
