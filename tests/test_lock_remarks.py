@@ -72,6 +72,15 @@ def test_an_output_that_is_no_file(serve: Serve, project: Project, place: str) -
     assert [path.name for path in project.root.iterdir()] == ["pyproject.toml"]
 
 
+def test_a_place_where_not_even_the_rest_can_be_taken_away(serve: Serve, project: Project) -> None:
+    """A name that is too long as that of a file beside it; a file system that is read-only answers likewise."""
+    project.requires("a")
+    place = f"pylock.{'x' * 238}.toml"
+    ran = project.lock("-o", place, index=serve(wheel("a", "1.0")))
+    assert ran.code == 2
+    assert "cannot be written: File name too long hint: give another place with -o; no lock was changed" in ran.words
+
+
 def test_a_conflict_says_what_there_is(serve: Serve, project: Project) -> None:
     index = serve(wheel("a", "1.0"), wheel("a", "2.0"))
     project.requires("a>=3")

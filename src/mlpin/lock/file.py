@@ -7,6 +7,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -147,7 +148,8 @@ def write(files: Sequence[tuple[Path, str]]) -> None:
             else:
                 path_done.write_bytes(before)
         for temporary, _ in staged:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # where nothing can be written, nothing can be taken away
+                temporary.unlink()
         if isinstance(error, OSError):
             raise InputError(
                 f"cannot be written: {error.strerror}",
