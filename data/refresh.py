@@ -33,7 +33,7 @@ from mlpin.index.catalog import Catalog
 from mlpin.manifest.model import Context
 from mlpin.matrix.read import Source, read_files
 from mlpin.matrix.rule import Rule
-from mlpin.pipeline import LockOptions, open_catalog
+from mlpin.opening import RunOptions, open_catalog
 from mlpin.report.text import error
 from mlpin.report.wrap import wrapped
 from mlpin.requirement import normalise
@@ -220,7 +220,7 @@ def _opened(options: argparse.Namespace, environ: Mapping[str, str]) -> Catalog:
         no_cache=options.no_cache,
     )
     settings = merged([said, *pip_layers(environ, context=Context(Path.cwd(), environ, _no_fetch))])
-    return open_catalog(settings, LockOptions(HERE, HERE, settings, environ, refresh=True), None)
+    return open_catalog(settings, RunOptions(HERE, HERE, settings, environ, refresh=True), None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,7 +18,20 @@ SOURCE = Path(__file__).parents[1] / "src" / "mlpin"
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 # By part of the house: what it may import of the others. Values at the bottom, the command line at the top.
-VALUES = {"errors", "fields", "requirement", "candidate", "target", "outcome", "settings", "cutoff", "host", "machine", "nvml", ""}
+VALUES = {
+    "errors",
+    "fields",
+    "requirement",
+    "candidate",
+    "target",
+    "outcome",
+    "settings",
+    "cutoff",
+    "host",
+    "machine",
+    "nvml",
+    "",
+}
 TEXT_FORMS = {"index.url", "index.names", "manifest.pep508", "manifest.links"}
 ALLOWED = {
     "manifest": VALUES | {"manifest", "config", "settings_files", "index.url"},
@@ -33,8 +46,10 @@ ALLOWED = {
     "git": VALUES | TEXT_FORMS,
     "project": VALUES | {"hardware", "lock", "manifest", "matrix", "settings_files", "resolver"},
     "verdict": VALUES | {"matrix"},
+    "resolving": VALUES | TEXT_FORMS | {"matrix", "project", "resolver"},
+    "explain": VALUES | TEXT_FORMS | {"explain", "manifest", "matrix", "project", "resolver", "resolving", "verdict"},
     "audit": VALUES | {"matrix", "stack"},
-    "report": VALUES | TEXT_FORMS | {"report", "audit", "matrix", "pipeline", "resolver"},
+    "report": VALUES | TEXT_FORMS | {"report", "audit", "explain", "matrix", "pipeline", "resolver"},
 }
 NEVER_AT_VERSION = ("urllib3", "ssl", "asyncio", "packaging", "resolvelib", "yaml", "tomllib", "mlpin.pipeline")
 NEVER_WHEN_WARM = ("urllib3", "ssl", "http.client", "yaml", "zipfile", "tarfile", "mlpin.index.simple", "mlpin.sources")

@@ -215,8 +215,10 @@ def test_a_pre_release_does_not_stand_in_for_what_a_rule_takes_away(ours: Projec
 def test_nothing_runs_there(ours: Project, vendor: IndexServer, pypi: IndexServer) -> None:
     ran = ours.lock(*options(vendor, "--driver", "390.12"), index=pypi)
     assert ran.code == 1
-    assert "torch 2.7.1: is built for CUDA 12.6, which needs driver 525.60.13 (NVIDIA CUDA Compatibility" in ran.words
-    assert "the target has 390.12" in ran.words
+    assert "torch 2.7.1: is built for CUDA 12.6, which needs driver 525.60.13; the target has 390.12" in ran.words
+    assert "documented: NVIDIA CUDA Compatibility" in ran.words
+    assert "--driver 390.12 -> --driver 450.80.02 torch 2.7.1+cu118" in ran.words
+    assert "broken" not in ran.words
     assert not (ours.root / "pylock.toml").exists()
 
 

@@ -86,7 +86,7 @@ def test_a_conflict_says_what_there_is(serve: Serve, project: Project) -> None:
     project.requires("a>=3")
     ran = project.lock(index=index)
     assert ran.code == 1
-    assert f"a on {index.url}: 2 versions, 1.0 to 2.0" in ran.words
+    assert f"no release of a is >=3; on {index.url} there are 2 versions, 1.0 to 2.0" in ran.words
 
 
 def test_a_conflict_over_a_project_without_files(serve: Serve, project: Project) -> None:
@@ -94,7 +94,7 @@ def test_a_conflict_over_a_project_without_files(serve: Serve, project: Project)
     index.page("b", "<!DOCTYPE html><html><body></body></html>")
     project.requires("a")
     ran = project.lock(index=index)
-    assert (ran.code, f"b on {index.url}: no versions" in ran.words) == (1, True), ran.words
+    assert (ran.code, f"b has no release on {index.url}" in ran.words) == (1, True), ran.words
 
 
 def test_dependencies_of_a_source_archive_from_a_wheel_for_another_machine(serve: Serve, project: Project) -> None:

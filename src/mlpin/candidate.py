@@ -206,6 +206,18 @@ class Rejection(NamedTuple):
     kind: RejectionKind
     reason: str
     remedy: str = ""
+    fact: str = ""
+    """What of the target or of the options it rests on: `python`, `glibc`, `platform`, `driver`, `gpu:NAME`, `cuda`,
+    `accelerator`, `exclude-newer`, `only-binary`, `no-binary`; empty where it is none of these."""
+    rule: str = ""
+    """The id of the rule of the matrix that says so."""
+    source: str = ""
+    """Where a rule or a table of the matrix has it from."""
+
+    @property
+    def cited(self) -> str:
+        """The reason with its source."""
+        return f"{self.reason} ({self.source})" if self.source else self.reason
 
 
 class Candidate:

@@ -21,6 +21,7 @@ EXIT_DEFECT = 70
 
 COMMANDS = {
     "lock": "resolve the project and write its lock (PEP 751)",
+    "explain": "why it cannot be solved, and repairs that were solved",
     "audit": "judge an exact set that any tool made by the compatibility matrix",
     "host": "this machine as a target: driver, GPUs, glibc, Python",
     "init": "a first [tool.mlpin] table from what is on this machine",

@@ -21,6 +21,25 @@ class Edge(NamedTuple):
     parent: Candidate | None
 
 
+class Group(NamedTuple):
+    """What all versions of a package may ask of another one. `rule` is the id where a rule asks, not metadata."""
+
+    parent: Key | None
+    """None: the project itself."""
+    key: Key
+    rule: str = ""
+
+
+def group_of(edge: Edge) -> Group:
+    """The group that an edge belongs to."""
+    origin = edge.requirement.origin
+    parent = edge.parent.key if edge.parent is not None else None
+    key = edge.requirement.key
+    if key.kind == "none" and parent is not None:
+        key = Key("none", parent.name)  # that some versions cannot be used
+    return Group(parent, key, origin.file if origin.kind == "rule" else "")
+
+
 class Resolution(NamedTuple):
     """A candidate for every key that the roots reach, and nothing else."""
 
@@ -47,7 +66,8 @@ class Conflict(NamedTuple):
     the edge by which it came in, up to the user's own lines. `rejections` are the versions of the names
     in the clash that exist and were not offered, with reasons. `unknown` are names that no index has, `seen` is what
     there is of the others.
-    `roots` are the user's own requirements that take part.
+    `roots` are the user's own requirements that take part. `involved` are enough groups of edges for the proof: without
+    all others it is still impossible.
     """
 
     clash: Sequence[Edge]
@@ -56,6 +76,7 @@ class Conflict(NamedTuple):
     rejections: Sequence[Rejection] = ()
     unknown: Sequence[str] = ()
     seen: Sequence[Seen] = ()
+    involved: frozenset[Group] = frozenset()
 
 
 class GaveUp(NamedTuple):

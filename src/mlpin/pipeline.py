@@ -13,37 +13,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpin.candidate import Rejection, distribution
-from mlpin.errors import InputError
 from mlpin.index.names import version
 from mlpin.lock import file as lock_file
 from mlpin.manifest.model import Context, Note
+from mlpin.opening import RunOptions, no_fetch, open_catalog, sources_of
 from mlpin.outcome import Conflict, GaveUp, Outcome, Resolution
-from mlpin.project import Project, TargetPlan, load
+from mlpin.project import Project, TargetPlan, load, of_lines
 from mlpin.requirement import Declared, Origin, PathSource
-from mlpin.settings import Settings, SuppliedMetadata, format_names
+from mlpin.settings import Settings, format_names
 
 if TYPE_CHECKING:
     from mlpin.index.catalog import Catalog, Event
     from mlpin.lock.changes import Change
-    from mlpin.matrix.matrix import Matrix
+    from mlpin.resolving import Asker, Question
     from mlpin.sources import Sources
 
 Progress = Callable[[str, int, int], None]
 """Told of (target, names decided, names known)."""
 
 
-class LockOptions(NamedTuple):
-    """What `mlpin lock` was asked for beside the settings."""
+class Asked(NamedTuple):
+    """A question, and who answers it."""
 
-    path: Path
-    root: Path
-    settings: Settings
-    environ: Mapping[str, str]
-    target: str | None = None
-    output: Path | None = None
-    upgrade: frozenset[str] = frozenset()
-    """Names that may leave their locked version; `:all:` for every one."""
-    refresh: bool = False
+    question: Question
+    asker: Asker
+    sources: Callable[[], Sources]
 
 
 class TargetResult(NamedTuple):
@@ -59,6 +53,8 @@ class TargetResult(NamedTuple):
     fresh: bool = False
     """Whether there was no lock before."""
     rewritten: bool = False
+    asked: Asked | None = None
+    """Where there is no lock for it."""
 
 
 class LockResult(NamedTuple):
@@ -73,12 +69,19 @@ class LockResult(NamedTuple):
     """Packages locked from this machine's own files: the lock holds here only."""
     indexes: Sequence[str] = ()
     """The indexes that were asked, as messages show them."""
+    catalog: Catalog | None = None
+    """None: no index had to be asked."""
+
+    @property
+    def failed(self) -> list[TargetResult]:
+        """The targets that have no lock."""
+        return [target for target in self.targets if isinstance(target.outcome, Conflict | GaveUp)]
 
 
-def lock(options: LockOptions, on_event: Event | None = None, progress: Progress | None = None) -> LockResult:
+def lock(options: RunOptions, on_event: Event | None = None, progress: Progress | None = None) -> LockResult:
     """Lock every target of the project, or none. Raises `MlpinError`; a conflict is in the result."""
     started = time.monotonic()
-    context = Context(options.root, options.environ, _no_fetch)
+    context = Context(options.root, options.environ, no_fetch)
     opened: list[Catalog] = []
 
     def fetch(url: str) -> str:
@@ -86,14 +89,17 @@ def lock(options: LockOptions, on_event: Event | None = None, progress: Progress
             opened.append(open_catalog(options.settings, options, on_event))
         return opened[0].text(url)
 
-    project = load(
-        options.path,
-        options.settings,
-        options.environ,
-        context=context._replace(fetch=fetch),
-        target=options.target,
-        output=options.output,
-    )
+    if options.lines:
+        project = of_lines(options.lines, options.settings, options.environ, context=context)
+    else:
+        project = load(
+            options.path,
+            options.settings,
+            options.environ,
+            context=context._replace(fetch=fetch),
+            target=options.target,
+            output=options.output,
+        )
     olds = {plan.lock: _old(plan.lock) for plan in project.plans}
     prints = {plan.lock: fingerprint(project, plan) for plan in project.plans}
     results: list[TargetResult] = []
@@ -116,7 +122,7 @@ def lock(options: LockOptions, on_event: Event | None = None, progress: Progress
         results.append(result)
         if text is not None:
             texts.append((plan.lock, text))
-    if all(not isinstance(result.outcome, Conflict | GaveUp) for result in results):
+    if not options.dry and all(not isinstance(result.outcome, Conflict | GaveUp) for result in results):
         lock_file.write(texts)
     requests = catalog.requests if catalog else 0
     return LockResult(
@@ -127,6 +133,7 @@ def lock(options: LockOptions, on_event: Event | None = None, progress: Progress
         (*project.manifest.notes, *_remarks(project, results, olds, options)),
         tuple(sorted(local)),
         catalog.places.shown if catalog else (),
+        catalog,
     )
 
 
@@ -134,7 +141,7 @@ def _remarks(
     project: Project,
     results: Sequence[TargetResult],
     olds: Mapping[Path, lock_file.OldLock | None],
-    options: LockOptions,
+    options: RunOptions,
 ) -> list[Note]:
     """What a user may not have meant: a name that is nowhere, another tool's lock, nothing to lock."""
     known = {name for old in olds.values() if old for name in old.names}
@@ -155,72 +162,30 @@ def _remarks(
     return found
 
 
-def _no_fetch(url: str) -> str:
-    raise InputError("cannot be fetched", where=url)
-
-
 def _old(path: Path) -> lock_file.OldLock | None:
     return lock_file.read(path)
 
 
-def _fallback(matrix: Matrix | None) -> Callable[[str, str], SuppliedMetadata | None] | None:
-    """What the matrix supplies for files without metadata that can be read."""
-    if matrix is None:
-        return None
+def ask(
+    project: Project,
+    plan: TargetPlan,
+    catalog: Catalog,
+    old: lock_file.OldLock | None,
+    aligned: Mapping[str, str],
+    options: RunOptions,
+    progress: Progress | None = None,
+) -> Asked:
+    """What is asked for a target; the pins of its old lock, then those `aligned` with, are preferred."""
+    from mlpin.resolving import Asker, question
 
-    def supplied(name: str, version: str) -> SuppliedMetadata | None:
-        found = matrix.supplied(name, version)
-        if found is None:
-            return None
-        return SuppliedMetadata(name, "", found.requires, found.requires_python, found.extras)
-
-    return supplied
-
-
-def open_catalog(
-    settings: Settings, options: LockOptions, on_event: Event | None, matrix: Matrix | None = None
-) -> Catalog:
-    """The indexes and the cache that the settings name; nothing is asked of them yet."""
-    import sys
-
-    from mlpin.index.cache import Cache, default_root
-    from mlpin.index.catalog import Catalog
-    from mlpin.index.places import places
-
-    root = None
-    if not settings.no_cache:
-        root = Path(settings.cache_dir) if settings.cache_dir else default_root(dict(options.environ), sys.platform)
-    known = places(settings)
-
-    def connect() -> Any:
-        from mlpin.index.transport import Connection, Transport
-
-        environ = options.environ
-        netrc = environ.get("NETRC") or str(Path.home() / ".netrc")
-        return Transport(
-            Connection(
-                timeout=settings.timeout or 30.0,
-                retries=settings.retries if settings.retries is not None else 3,
-                cert=settings.cert or environ.get("SSL_CERT_FILE") or environ.get("REQUESTS_CA_BUNDLE") or None,
-                client_cert=settings.client_cert,
-                proxy=settings.proxy,
-                trusted_hosts=settings.trusted_hosts or (),
-                keyring=bool(settings.keyring),
-                netrc=netrc if Path(netrc).is_file() else None,
-                credentials=known.credentials,
-                environ=environ,
-            )
-        )
-
-    return Catalog(
-        known,
-        Cache(root, refresh=options.refresh),
-        connect,
-        offline=bool(settings.offline),
-        supplied=settings.metadata or (),
-        fallback=_fallback(matrix),
-        on_event=on_event,
-    )
+    sources = sources_of(project.settings, catalog, options, old)
+    requirements = [line if line.source is None else sources().named(line) for line in plan.requirements]
+    preferred = dict(aligned)
+    if old is not None:
+        kept = {name: version for name, version in old.versions.items() if not options.upgrade & {":all:", name}}
+        preferred = {**preferred, **kept}
+    report = (lambda done, known: progress(plan.target.name, done, known)) if progress else None
+    return Asked(question(project, plan, requirements, preferred), Asker(catalog, sources, report), sources)
 
 
 def _lock_target(
@@ -230,7 +195,7 @@ def _lock_target(
     old: lock_file.OldLock | None,
     print_of_inputs: str,
     aligned: Mapping[str, str],
-    options: LockOptions,
+    options: RunOptions,
     progress: Progress | None,
     local: set[str],
 ) -> tuple[TargetResult, str | None, Mapping[str, str]]:
@@ -239,21 +204,14 @@ def _lock_target(
     from mlpin.index.url import local_path
     from mlpin.lock import assemble
     from mlpin.lock.changes import changes
-    from mlpin.resolving import policy, resolved
     from mlpin.verdict import verdict
 
     settings = project.settings
-    sources = _sources(settings, catalog, options, old)
-    requirements = [line if line.source is None else sources().named(line) for line in plan.requirements]
-    preferred = dict(aligned)
-    if old is not None:
-        kept = {name: version for name, version in old.versions.items() if not options.upgrade & {":all:", name}}
-        preferred = {**preferred, **kept}
-    report = (lambda done, known: progress(plan.target.name, done, known)) if progress else None
-    chosen = policy(project, plan, requirements, preferred)
-    outcome, view = resolved(project, plan, catalog, chosen, requirements, sources, report)
+    asked = ask(project, plan, catalog, old, aligned, options, progress)
+    sources = asked.sources
+    outcome, view = asked.asker.answer(asked.question)
     if not isinstance(outcome, Resolution):
-        return TargetResult(plan, outcome), None, {}
+        return TargetResult(plan, outcome, asked=asked), None, {}
 
     judged = verdict(project.matrix, plan.target, outcome)
     tables = assemble.tables(
@@ -306,25 +264,6 @@ def _lock_target(
         rewritten=True,
     )
     return result, text, {name: str(pin.version) for name, pin in pins.items()}
-
-
-def _sources(
-    settings: Settings, catalog: Catalog, options: LockOptions, old: lock_file.OldLock | None
-) -> Callable[[], Sources]:
-    """The reader of sources, made when the first one is met: few projects have any."""
-    made: list[Sources] = []
-
-    def sources() -> Sources:
-        if not made:
-            from mlpin.sources import Sources
-
-            context = Context(options.root, options.environ, catalog.text)
-            locked = old.commits if old else {}
-            kept = {key: commit for key, (name, commit) in locked.items() if not options.upgrade & {":all:", name}}
-            made.append(Sources(catalog, context, catalog.cache.folder("git"), settings.metadata or (), kept))
-        return made[0]
-
-    return sources
 
 
 def _passed_over(outcome: Resolution) -> list[tuple[str, str]]:

@@ -75,6 +75,23 @@ def load(
     return Project(read, settings, plans, passed_over, rules, target is None)
 
 
+def of_lines(lines: Sequence[str], command_line: Settings, environ: Mapping[str, str], *, context: Context) -> Project:
+    """A project of requirements that stand in no file. Raises `InputError` and `UsageError`."""
+    from mlpin.manifest import pep508
+    from mlpin.requirement import Origin
+    from mlpin.settings_files import all_layers, with_index_credentials
+
+    folder = context.root
+    declared = tuple(pep508.declared(line, Origin("option", text=line), bases=(folder,)) for line in lines)
+    read = Manifest(folder / "command line", "requirements", requirements=declared)
+    layers = all_layers(command_line, [], environ, directory=folder, context=context)
+    settings = with_index_credentials(merged(layers), environ)
+    rules = hardware.matrix(settings, context.shown)
+    # Nothing is locked there: a lock of the directory's own project must not count.
+    plans = _plans(read, settings, folder / ".mlpin", None, None, command_line, rules)
+    return Project(read, settings, plans, (), rules)
+
+
 def own_settings(folder: Path, context: Context) -> Settings:
     """What the environment and the project in a directory say to mlpin itself, requirements left out.
 

@@ -11,7 +11,7 @@ there: then it is solved again without it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.errors import BadDistribution, IndexUnavailable
 from mlpin.outcome import Conflict, GaveUp, Outcome, Resolution
@@ -25,48 +25,105 @@ from mlpin.resolver.view import View
 from mlpin.settings import IndexPin, format_names
 
 if TYPE_CHECKING:
+    from mlpin.matrix.matrix import Matrix
+    from mlpin.requirement import Origin, Requirement
     from mlpin.resolver.ports import Catalog, Sources
     from mlpin.resolver.provider import Progress
+    from mlpin.target import Target
 
 
-def resolved(
-    project: Project,
-    plan: TargetPlan,
-    catalog: Catalog,
-    policy: Policy,
-    requirements: Sequence[Declared],
-    sources: Callable[[], Sources],
-    progress: Progress | None,
-) -> tuple[Outcome, View]:
-    """How it ends for a target, and the view in which it did. Raises what the catalog raises."""
-    pinned = frozenset(line.name for line in requirements if specifier(line.specifier).exact)
+class Question(NamedTuple):
+    """What is asked for one target: everything that the answer depends on beside the indexes.
 
-    def attempt(policy: Policy, rules: Rulebook) -> tuple[Outcome, View]:
-        view = View(plan.target, catalog, policy, sources, rules)
-        roots = view.roots(requirements)
-        if project.manifest.requires_python:
-            origin = project.manifest.requires_python_origin
-            assert origin is not None
-            roots.insert(0, view.python_range(project.manifest.requires_python, origin))
-        return solve(view, roots, progress, hasty=rules.demanding), view
+    What is `waived` does not count: facts of the target and options as `Rejection` names them, rules by id. It is for
+    asking what a conflict rests on.
+    """
 
-    def advised(policy: Policy) -> tuple[Outcome, View]:
-        book = Rulebook(project.matrix, plan.target, pinned=pinned)
-        outcome, view = attempt(policy, book)
+    target: Target
+    requirements: Sequence[Declared]
+    policy: Policy
+    matrix: Matrix
+    requires_python: str = ""
+    requires_python_origin: Origin | None = None
+    waived: frozenset[str] = frozenset()
+
+    @property
+    def pinned(self) -> frozenset[str]:
+        """The names that the user has pinned to a version."""
+        return frozenset(line.name for line in self.requirements if specifier(line.specifier).exact)
+
+    def rulebook(self, *, steering: bool, choosing: bool) -> Rulebook:
+        return Rulebook(
+            self.matrix, self.target, steering=steering, choosing=choosing, pinned=self.pinned, waived=self.waived
+        )
+
+
+Ask = Callable[[Question], tuple[Outcome, View]]
+"""How a question is answered: the outcome, and the view in which it came out. Raises what the catalog raises."""
+
+
+class Asker:
+    """Answers questions from one catalog."""
+
+    def __init__(self, catalog: Catalog, sources: Callable[[], Sources], progress: Progress | None = None) -> None:
+        self._catalog = catalog
+        self._sources = sources
+        self._progress = progress
+
+    def answer(self, question: Question) -> tuple[Outcome, View]:
+        """How it ends, best builds and advice first."""
+        while True:
+            outcome, view = self._advised(question)
+            absent = _absent(outcome, self._catalog) if isinstance(outcome, Resolution) else {}
+            if not absent:
+                return outcome, view
+            policy = question.policy
+            question = question._replace(policy=policy._replace(absent={**policy.absent, **absent}))
+
+    def refuse(self, question: Question, *, hasty: bool = False) -> tuple[Outcome, View]:
+        """How it ends where neither the choice of builds nor advice counts: what only this refuses is impossible."""
+        return self._attempt(question, question.rulebook(steering=False, choosing=False), hasty=hasty)
+
+    def least(self, question: Question) -> tuple[View, list[Requirement]]:
+        """The view in which `refuse` searches, and the roots."""
+        return self._view(question, question.rulebook(steering=False, choosing=False))
+
+    def _advised(self, question: Question) -> tuple[Outcome, View]:
+        book = question.rulebook(steering=True, choosing=True)
+        outcome, view = self._attempt(question, book)
         if not isinstance(outcome, Resolution) and book.chosen:
-            book = Rulebook(project.matrix, plan.target, choosing=False, pinned=pinned)
-            outcome, view = attempt(policy, book)
+            book = question.rulebook(steering=True, choosing=False)
+            outcome, view = self._attempt(question, book)
         if isinstance(outcome, GaveUp) or (isinstance(outcome, Conflict) and book.advised):
-            book = Rulebook(project.matrix, plan.target, steering=False, choosing=False, pinned=pinned)
-            outcome, view = attempt(policy, book)
+            outcome, view = self.refuse(question)
         return outcome, view
 
-    while True:
-        outcome, view = advised(policy)
-        absent = _absent(outcome, catalog) if isinstance(outcome, Resolution) else {}
-        if not absent:
-            return outcome, view
-        policy = policy._replace(absent={**policy.absent, **absent})
+    def _attempt(self, question: Question, rules: Rulebook, *, hasty: bool = False) -> tuple[Outcome, View]:
+        view, roots = self._view(question, rules)
+        return solve(view, roots, self._progress, hasty=hasty or rules.demanding), view
+
+    def _view(self, question: Question, rules: Rulebook) -> tuple[View, list[Requirement]]:
+        view = View(question.target, self._catalog, question.policy, self._sources, rules)
+        roots = view.roots(question.requirements)
+        if question.requires_python:
+            assert question.requires_python_origin is not None
+            roots.insert(0, view.python_range(question.requires_python, question.requires_python_origin))
+        return view, roots
+
+
+def question(
+    project: Project, plan: TargetPlan, requirements: Sequence[Declared], preferred: Mapping[str, str]
+) -> Question:
+    """What a project asks for a target."""
+    manifest = project.manifest
+    return Question(
+        plan.target,
+        requirements,
+        _policy(project, plan, requirements, preferred),
+        project.matrix,
+        manifest.requires_python,
+        manifest.requires_python_origin,
+    )
 
 
 def _absent(resolution: Resolution, catalog: Catalog) -> dict[str, str]:
@@ -92,7 +149,7 @@ def _absent(resolution: Resolution, catalog: Catalog) -> dict[str, str]:
     return found
 
 
-def policy(
+def _policy(
     project: Project, plan: TargetPlan, requirements: Sequence[Declared], preferred: Mapping[str, str]
 ) -> Policy:
     """The user's choices as the resolver sees them."""

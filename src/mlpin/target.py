@@ -162,7 +162,11 @@ def python_minor(text: str) -> tuple[int, int]:
 
 
 class Target:
-    """One environment to lock for. `python` is `3.11` (any patch release) or `3.11.4` (that one)."""
+    """One environment to lock for. `python` is `3.11` (any patch release) or `3.11.4` (that one).
+
+    Facts that are `waived` (`python`, `glibc`, `platform`) restrict nothing: any Python, any wheel will do. Markers are
+    those of the target all the same. That is for asking what a conflict rests on; nothing is locked for such a target.
+    """
 
     def __init__(
         self,
@@ -172,7 +176,9 @@ class Target:
         hardware: Hardware = Hardware(),  # noqa: B008 - a frozen value
         *,
         detected: bool = False,
+        waived: frozenset[str] = frozenset(),
     ) -> None:
+        self.waived = waived
         self.name = name
         self.python = python
         self.platform = platform
@@ -193,6 +199,8 @@ class Target:
         """The full versions that the target stands for: every patch release, unless one is named."""
         from packaging.version import Version
 
+        if "python" in self.waived:
+            return tuple(Version(f"{line}.{patch}") for line in _ANY_PYTHON for patch in (0, 99))
         if self.python.count(".") == 2:
             return (Version(self.python),)
         return tuple(Version(f"{self.python}.{patch}") for patch in _PATCHES)
@@ -263,11 +271,29 @@ class Target:
                 ),
                 default=_UNFIT,
             )
+            if known == _UNFIT and self.waived:
+                known = self._waived_rank(compressed)
             self._ranks[compressed] = known
         return None if known == _UNFIT else known
 
+    def _waived_rank(self, compressed: str) -> int:
+        """The rank of a wheel that only the waived facts keep out: after every one that fits."""
+        if "glibc" in self.waived and "platform" not in self.waived and self.platform.system == "linux":
+            newest = self.platform._replace(release=(2, 99))
+            platforms = {*_platform_tags(newest), "any"}
+        else:
+            platforms = {tag.rpartition("-")[2] for tag in self.tags}
+        abis = {tag.rpartition("-")[0] for tag in self.tags}
+        there_pythons, there_abis, there = (part.split(".") for part in compressed.split("-"))
+        fits_platform = "platform" in self.waived or any(one in platforms for one in there)
+        fits_python = "python" in self.waived or any(
+            f"{one}-{abi}" in abis for one in there_pythons for abi in there_abis
+        )
+        return _UNFIT - 1 if fits_platform and fits_python else _UNFIT
+
 
 _UNFIT = 1 << 30
+_ANY_PYTHON = ("2.7", *(f"3.{minor}" for minor in range(30)))
 
 
 def _platform_tags(platform: Platform) -> list[str]:

@@ -20,7 +20,7 @@ from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from mlpin import pipeline
+from mlpin import opening
 from mlpin.candidate import Artifact, Dependency, Listing, Metadata
 from mlpin.index.catalog import Catalog
 from mlpin.manifest.model import Context
@@ -138,9 +138,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     (root / "requirements.txt").write_text("")
     (root / "mlpin.toml").write_text('extra-index-urls = []\nfind-links = []\ncache-dir = "cache"\n')
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("UV_", "MLPIN_"))}
-    options = pipeline.LockOptions(root / "requirements.txt", root, Settings(), environ)
+    options = opening.RunOptions(root / "requirements.txt", root, Settings(), environ)
     settings = load(options.path, options.settings, environ, context=Context(root, environ, str)).settings
-    return Index(pipeline.open_catalog(settings, options, None))
+    return Index(opening.open_catalog(settings, options, None))
 
 
 # -- one requirement

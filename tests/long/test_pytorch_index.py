@@ -23,13 +23,13 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from mlpin import pipeline
+from mlpin import opening
 from mlpin.candidate import Artifact
 from mlpin.index.catalog import Catalog
 from mlpin.manifest.model import Context
 from mlpin.outcome import Resolution
 from mlpin.project import load
-from mlpin.resolving import policy, resolved
+from mlpin.resolving import Asker, question
 from mlpin.settings import Settings
 from tests.projects import Project, Ran
 
@@ -460,16 +460,15 @@ def test_flash_attn_for_python_3_11_and_cuda_12(project: Project, whl: str) -> N
     """The newest one that there is. Its hash is stated nowhere and it is not to be had here: up to the resolution."""
     hardware = 'python = "3.11"\nplatform = "linux-x86_64"\naccelerator = "cuda"\ncuda = "12.*"\n'
     configured(project, ["torch", "torchvision", "flash-attn"], f'{hardware}[indexes]\npytorch = "{whl}"\n')
-    options = pipeline.LockOptions(project.root / "requirements.txt", project.root, Settings(), os.environ)
+    options = opening.RunOptions(project.root / "requirements.txt", project.root, Settings(), os.environ)
     wanted = load(options.path, options.settings, options.environ, context=Context(options.root, options.environ, str))
-    catalog = Downloaded(pipeline.open_catalog(wanted.settings, options, None, wanted.matrix))
+    catalog = Downloaded(opening.open_catalog(wanted.settings, options, None, wanted.matrix))
     (plan,) = wanted.plans
-    chosen_by = policy(wanted, plan, plan.requirements, {})
 
     def no_sources() -> Any:
         raise AssertionError("nothing is asked for by a path or a repository")
 
-    outcome, _ = resolved(wanted, plan, catalog, chosen_by, plan.requirements, no_sources, None)
+    outcome, _ = Asker(catalog, no_sources).answer(question(wanted, plan, plan.requirements, {}))
     assert isinstance(outcome, Resolution)
     pins = {key.name: pin for key, pin in outcome.pins.items() if key.kind == "pypi" and not key.extra}
     (wheel,) = pins["flash-attn"].wheels

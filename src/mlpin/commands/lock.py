@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpin.commands.machine_options import hardware
+from mlpin.commands import project_options
 from mlpin.commands.streams import complain, say
-from mlpin.errors import InputError, UsageError
+from mlpin.errors import UsageError
 
 if TYPE_CHECKING:
+    from mlpin.explain.model import Explanation
     from mlpin.pipeline import LockResult
-    from mlpin.settings import Settings
 
+EXIT_INTERRUPTED = 130
 DESCRIPTION = (
     "Reads the project's manifest, resolves every target and writes one pylock.toml for each. "
     "PATH is a directory or a manifest (pyproject.toml, requirements.txt, environment.yml, Pipfile, setup.cfg, "
@@ -26,61 +25,8 @@ DESCRIPTION = (
 
 def options(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    add = parser.add_argument
-    add("path", nargs="?", default=".", metavar="PATH")
-    group = parser.add_argument_group("what is locked")
-    group.add_argument("--extra", action="append", metavar="NAME", help="include an extra of the project; repeatable")
-    group.add_argument("--all-extras", action="store_true", default=None)
-    group.add_argument("--group", action="append", metavar="NAME", help="include a dependency group; repeatable")
-    group.add_argument("--no-default-groups", action="store_true", help="leave the default groups out")
-    group.add_argument(
-        "-c", "--constraint", action="append", metavar="FILE", help="restrict versions without asking for them"
-    )
-    group.add_argument("--override", action="append", metavar="FILE", help="replace whatever asks for these packages")
-    group = parser.add_argument_group("for which machine")
-    group.add_argument("--target", metavar="NAME", help="only this target of [tool.mlpin.targets]")
-    group.add_argument("--python", "--python-version", action="append", metavar="VERSION", help="like 3.11; repeatable")
-    group.add_argument(
-        "--platform", "--python-platform", metavar="NAME", help="linux-x86_64, macos-14-arm64, windows-amd64, …"
-    )
-    group.add_argument("--glibc", metavar="VERSION", help="the oldest glibc that it must run on, like 2.28")
-    hardware(group)
-    group.add_argument("--cuda", metavar="RANGE", help="which CUDA versions may be taken, like 12.4 or 12.*")
-    group = parser.add_argument_group("which versions")
-    group.add_argument("-U", "--upgrade", action="store_true", help="let every package leave its locked version")
-    group.add_argument("-P", "--upgrade-package", action="append", metavar="NAME", help="let this package; repeatable")
-    group.add_argument("--pre", action="store_true", help="admit pre-releases of everything")
-    group.add_argument(
-        "--prerelease", metavar="MODE", help="disallow, allow, if-necessary, explicit, if-necessary-or-explicit"
-    )
-    group.add_argument("--resolution", metavar="MODE", help="highest, lowest, lowest-direct")
-    group.add_argument("--exclude-newer", metavar="WHEN", help="a date, a time, or a span like `7 days`")
-    group.add_argument("--only-binary", action="append", metavar="NAMES", help="wheels only, for :all: or names")
-    group.add_argument("--no-binary", action="append", metavar="NAMES", help="source archives only, for :all: or names")
-    group = parser.add_argument_group("indexes")
-    group.add_argument("-i", "--index-url", "--default-index", metavar="URL")
-    group.add_argument(
-        "--extra-index-url", action="append", metavar="URL", help="asked before the main one; repeatable"
-    )
-    group.add_argument(
-        "-f", "--find-links", action="append", metavar="PLACE", help="a directory or a page of links; repeatable"
-    )
-    group.add_argument("--no-index", action="store_true", default=None, help="use only --find-links")
-    group.add_argument(
-        "--pytorch-index-url", metavar="URL", help="above PyTorch's indexes per CUDA version; `none` to do without"
-    )
-    group.add_argument("--index-strategy", metavar="MODE", help="first-index, unsafe-first-match, unsafe-best-match")
-    group.add_argument("--trusted-host", action="append", metavar="HOST")
-    group.add_argument("--cert", metavar="FILE")
-    group.add_argument("--client-cert", metavar="FILE")
-    group.add_argument("--proxy", metavar="URL")
-    group.add_argument("--timeout", type=float, metavar="SECONDS")
-    group.add_argument("--retries", type=int, metavar="N")
-    group = parser.add_argument_group("cache")
-    group.add_argument("--offline", action="store_true", default=None, help="ask no index, use the cache only")
-    group.add_argument("--refresh", action="store_true", help="ask the index again, whatever the cache has")
-    group.add_argument("--cache-dir", metavar="DIR")
-    group.add_argument("--no-cache", action="store_true", default=None)
+    parser.add_argument("path", nargs="?", default=".", metavar="PATH")
+    project_options.options(parser)
     group = parser.add_argument_group("output")
     group.add_argument("-o", "--output", metavar="PATH", help="the lock file, or a directory where there are several")
     group.add_argument("--format", choices=("text", "json"), default="text")
@@ -88,125 +34,55 @@ def options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-v", "--verbose", action="store_true", help="print what is fetched, and every package")
 
 
-def settings_of(options: argparse.Namespace, root: Path) -> Settings:
-    """The layer of the command line."""
-    from mlpin.config.mlpin_table import mlpin_table
-    from mlpin.fields import Fields
-    from mlpin.manifest.model import Context
-
-    plain = {
-        "index-url": options.index_url,
-        "extra-index-urls": options.extra_index_url,
-        "find-links": options.find_links,
-        "no-index": options.no_index,
-        "index-strategy": options.index_strategy,
-        "trusted-hosts": options.trusted_host,
-        "cert": options.cert,
-        "client-cert": options.client_cert,
-        "proxy": options.proxy,
-        "timeout": options.timeout,
-        "retries": options.retries,
-        "python": options.python,
-        "platform": options.platform,
-        "glibc": options.glibc,
-        "accelerator": options.accelerator,
-        "driver": options.driver,
-        "gpus": options.gpu,
-        "cuda": options.cuda,
-        "indexes": {"pytorch": options.pytorch_index_url} if options.pytorch_index_url else None,
-        "extras": options.extra,
-        "all-extras": options.all_extras,
-        "groups": options.group,
-        "default-groups": [] if options.no_default_groups else None,
-        "prerelease": "allow" if options.pre else options.prerelease,
-        "resolution": options.resolution,
-        "exclude-newer": options.exclude_newer,
-        "only-binary": _split(options.only_binary),
-        "no-binary": _split(options.no_binary),
-        "constraints": [f"-c {file}" for file in options.constraint or ()] or None,
-        "overrides": [f"-c {file}" for file in options.override or ()] or None,
-        "offline": options.offline,
-        "cache-dir": options.cache_dir,
-        "no-cache": options.no_cache,
-    }
-    said = {key: value for key, value in plain.items() if value is not None}
-    context = Context(root, os.environ, _no_fetch)
-    return mlpin_table(Fields(said, "command line"), base=root, context=context)
-
-
-def _no_fetch(url: str) -> str:
-    raise InputError("cannot be fetched", where=url)
-
-
-def _split(values: list[str] | None) -> list[str] | None:
-    return [name.strip() for value in values for name in value.split(",") if name.strip()] if values else None
-
-
 def run(options: argparse.Namespace) -> int:
     """Lock, and the exit code."""
-    from mlpin.pipeline import LockOptions, lock
-    from mlpin.report.progress import Progress
-    from mlpin.requirement import normalise
+    from mlpin.pipeline import lock
 
-    root = Path.cwd()
-    path = Path(options.path)
-    if not path.exists():
-        raise InputError("there is no such file or directory", where=options.path)
-    if not path.is_dir() and not path.is_file():
-        raise InputError("this is neither a file nor a directory", where=options.path)
     if options.output in {"", "-"}:
         raise UsageError(
             f"-o cannot be `{options.output}`: a lock is a file, beside others for other targets",
             hint="give a file like pylock.toml, or a directory",
         )
-    for name in options.upgrade_package or ():
-        if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", name):
-            raise UsageError(
-                f"-P takes the name of a package, not `{name}`", hint="a version belongs into the manifest, or into -c"
-            )
-    upgrade = frozenset({":all:"} if options.upgrade else {normalise(name) for name in options.upgrade_package or ()})
-    asked = LockOptions(
-        path=Path(os.path.abspath(root / path)),
-        root=root,
-        settings=settings_of(options, root),
-        environ=os.environ,
-        target=options.target,
-        output=Path(os.path.abspath(root / options.output)) if options.output is not None else None,
-        upgrade=upgrade,
-        refresh=options.refresh,
-    )
+    output = Path(os.path.abspath(options.output)) if options.output is not None else None
+    asked = project_options.run_options(options, options.path, output=output)
     silent = options.quiet or (options.format == "json" and not options.verbose)
-    progress = None
-    if not silent:
-        live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
-        width = (os.get_terminal_size(sys.stderr.fileno()).columns if live else 0) or 80
-        progress = Progress(sys.stderr, live=live, width=width, verbose=options.verbose)
-    try:
+    with project_options.progress(silent=silent, verbose=options.verbose) as progress:
         result = lock(asked, progress.event if progress else None, progress.decided if progress else None)
-    finally:
-        if progress:
-            progress.close()
-    return _shown(result, options, root)
+        explanations: list[Explanation] = []
+        if result.failed:
+            from mlpin.explaining import explained
+
+            tell = progress.trying if progress else None
+            explanations = [one.explained.explanation for one in explained(result, asked, tell=tell)]
+    return shown(result, explanations, options, asked.root)
 
 
-def _shown(result: LockResult, options: argparse.Namespace, root: Path) -> int:
-    from mlpin.outcome import Conflict, GaveUp
-    from mlpin.project import shown
+def shown(result: LockResult, explanations: list[Explanation], options: argparse.Namespace, root: Path) -> int:
+    """Print the result, and the exit code."""
+    from mlpin.project import shown as name
 
-    files = [shown(target.plan.lock, root) for target in result.targets]
-    outcomes = [target.outcome for target in result.targets]
+    files = [name(target.plan.lock, root) for target in result.targets]
     if options.format == "json":
         from mlpin.report import data
 
-        say(data.lock(result, files))
-    else:
+        say(data.lock(result, files, explanations))
+    elif explanations:
+        from mlpin.report import explained
+
+        path = "" if options.path == "." else f" {options.path}"
+        complain(explained.several(explanations, f"mlpin explain{path} --apply 1"))
+        complain("No lock was changed.\n")
+    elif not options.quiet:
         from mlpin.report import text
 
-        failed = [target for target in result.targets if isinstance(target.outcome, Conflict | GaveUp)]
-        for target in failed:
-            complain(text.conflict(target, result.indexes))
-        if not failed and not options.quiet:
-            say(text.summary(result, files, verbose=options.verbose))
-    if any(isinstance(outcome, Conflict) for outcome in outcomes):
+        say(text.summary(result, files, verbose=options.verbose))
+    return exit_code(explanations)
+
+
+def exit_code(explanations: list[Explanation]) -> int:
+    """1 where something is impossible, 4 where it could not be settled, 130 where it was interrupted."""
+    if any(one.interrupted for one in explanations):
+        return EXIT_INTERRUPTED
+    if any(one.status == "conflict" for one in explanations):
         return 1
-    return 4 if any(isinstance(outcome, GaveUp) for outcome in outcomes) else 0
+    return 4 if explanations else 0

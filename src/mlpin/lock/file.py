@@ -122,17 +122,22 @@ def _repository(vcs: Mapping[str, Any], folder: Path) -> str:
 
 def write(files: Sequence[tuple[Path, str]]) -> None:
     """Replace all of `files` with their texts, or none of them. Raises `InputError`."""
+    write_bytes([(path, text.encode()) for path, text in files])
+
+
+def write_bytes(files: Sequence[tuple[Path, bytes]]) -> None:
+    """Replace the content of all of `files`, or of none of them. Raises `InputError`."""
     staged: list[tuple[Path, Path]] = []
     undo: list[tuple[Path, bytes | None]] = []
     path = Path()
     try:
-        for stated, text in files:
+        for stated, data in files:
             path = stated.resolve()  # a link stays one
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
             staged.append((temporary, path))
-            with open(temporary, "x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with open(temporary, "xb") as file:
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
         for temporary, path in staged:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlpin.errors import MlpinError
+from mlpin.explain.model import Explanation
 from mlpin.outcome import Conflict, Edge, GaveUp, Resolution
 from mlpin.pipeline import LockResult, TargetResult
+from mlpin.report import explained_data
 
 
-def lock(result: LockResult, shown: Sequence[str]) -> str:
+def lock(result: LockResult, shown: Sequence[str], explanations: Sequence[Explanation] = ()) -> str:
     """The whole result; `outcome` is `locked`, `unchanged`, `conflict` or `gave-up`."""
     targets = [_target(target, file) for target, file in zip(result.targets, shown, strict=True)]
     outcomes = [target["outcome"] for target in targets]
@@ -23,6 +25,7 @@ def lock(result: LockResult, shown: Sequence[str]) -> str:
             "passed_over": list(result.project.passed_over),
             "targets": targets,
             "notes": [{"message": note.message, "place": note.origin.place} for note in result.notes],
+            "explanations": [explained_data.explanation(one) for one in explanations],
             "local_only": list(result.local_only),
             "requests": result.requests,
             "seconds": round(result.seconds, 3),
@@ -46,20 +49,8 @@ def error(problem: MlpinError) -> str:
 
 def _target(target: TargetResult, file: str) -> dict[str, Any]:
     plan, outcome = target.plan, target.outcome
-    hardware = plan.target.hardware
-    found: dict[str, Any] = {
-        "target": plan.target.name,
-        "python": plan.target.python,
-        "platform": plan.target.platform.name,
-        "glibc": plan.target.platform.glibc or None,
-        "hardware": {
-            "accelerator": hardware.accelerator or None,
-            "driver": hardware.driver or None,
-            "gpus": [{"name": name, "runs": runs} for name, runs in hardware.gpus],
-            "cuda": hardware.cuda or None,
-        },
-        "file": file,
-    }
+    machine = explained_data.target(plan.target)
+    found: dict[str, Any] = {"target": machine.pop("name"), **machine, "file": file}
     if outcome is None:
         return found | {"outcome": "unchanged", "count": target.packages}
     if isinstance(outcome, Resolution):
@@ -92,7 +83,7 @@ def _target(target: TargetResult, file: str) -> dict[str, Any]:
                 "name": one.name,
                 "version": one.version,
                 "kind": one.kind,
-                "reason": one.reason,
+                "reason": one.cited,
                 "remedy": one.remedy or None,
             }
             for one in outcome.rejections

@@ -25,6 +25,7 @@ class Progress:
         self._what = ""
         self._decided = 0
         self._target = ""
+        self._trying = ""
 
     def event(self, kind: str, what: str) -> None:
         """Something is being asked of an index."""
@@ -41,6 +42,11 @@ class Progress:
         self._target, self._decided = target, done
         self._draw()
 
+    def trying(self, what: str) -> None:
+        """A change is being tried, to explain why it cannot be solved."""
+        self._trying = f"explaining: trying {what}"
+        self._draw()
+
     def _draw(self) -> None:
         now = time.monotonic()
         if now - self._last < (_STEP if self._live else _PLAIN_STEP):
@@ -48,8 +54,8 @@ class Progress:
         with self._lock:
             self._last = now
             name = f"{self._target}: " if self._target else ""
-            text = f"{name}{self._decided} decided, {self._fetched} fetched"
-            if self._what:
+            text = self._trying or f"{name}{self._decided} decided, {self._fetched} fetched"
+            if self._what and not self._trying:
                 text += f"  {self._what}"
             if self._live:
                 self._stream.write("\r\x1b[2K" + text[: self._width])

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.candidate import Candidate, Key, distribution
-from mlpin.outcome import Edge
+from mlpin.outcome import Edge, Group, group_of
 from mlpin.requirement import Origin
 from mlpin.resolver.provider import allowed, matches
 from mlpin.resolver.requirements import SameVersion, Unusable
@@ -55,6 +55,15 @@ class Verdict(NamedTuple):
     chains: Mapping[Key, Edge] = MappingProxyType({})
     gave_up: bool = False
     tried: int = 0
+    involved: frozenset[Group] = frozenset()
+    """Of a refusal: the groups of edges that it rests on."""
+    met: tuple[Edge, ...] = ()
+    """Of a refusal: the edges of these groups that the search came to."""
+
+    def with_proof_of(self, other: Verdict) -> Verdict:
+        """This refusal, resting on what the other one rests on as well."""
+        met = dict.fromkeys((*self.met, *other.met))
+        return self._replace(involved=self.involved | other.involved, met=tuple(met))
 
 
 class Search:
@@ -67,6 +76,8 @@ class Search:
     def __init__(
         self, view: View, roots: Sequence[Requirement], budget: int = BUDGET, *, liberal: bool = False
     ) -> None:
+        self._met: dict[Edge, None] = {}
+        self._failing: set[Key] = set()
         self._view = view
         self._liberal = liberal
         self.held_back: dict[Candidate, None] = {}
@@ -78,14 +89,17 @@ class Search:
         self._failures: dict[Key, list[Edge]] = {}
         self._chains: dict[Key, Edge] = {}
         for requirement in roots:
-            self._asked.setdefault(requirement.key, []).append(Edge(requirement, None))
-            self._chains.setdefault(requirement.key, Edge(requirement, None))
+            edge = Edge(requirement, None)
+            self._asked.setdefault(requirement.key, []).append(edge)
+            self._chains.setdefault(requirement.key, edge)
+            self._met[edge] = None
 
     def run(self) -> Verdict:
         """The verdict. Raises what the catalog raises."""
         for root in self._asked:
             if self._empty(root, ()):
-                return Verdict(None, tuple(self._asked[root]), self._chains, tried=self._tried)
+                self._failing.add(root)
+                return self._refusal(tuple(self._asked[root]))
         stack: list[_Frame] = []
         while True:
             key = self._next()
@@ -108,13 +122,36 @@ class Search:
                 while stack and stack[-1].key not in blamed:
                     self._take_back(stack.pop())
                 if not stack:
-                    edges = dict.fromkeys([*self._asked[frame.key], *self._failures[frame.key]])
-                    return Verdict(None, tuple(edges), self._chains, tried=self._tried)
+                    return self._refusal(tuple(dict.fromkeys([*self._asked[frame.key], *self._failures[frame.key]])))
                 failed = frame.key
                 frame = stack[-1]
                 self._take_back(frame)
                 frame.blamed |= blamed - {frame.key}
                 self._failures[frame.key] += self._failures[failed][:20]
+
+    def _refusal(self, clash: tuple[Edge, ...]) -> Verdict:
+        involved = self._involved()
+        met = tuple(edge for edge in self._met if group_of(edge) in involved)
+        return Verdict(None, clash, self._chains, tried=self._tried, involved=involved, met=met)
+
+    def _involved(self) -> frozenset[Group]:
+        """The groups of edges that lead to where something failed, from the roots on."""
+        by_key: dict[Key, list[Group]] = {}
+        for group in dict.fromkeys(map(group_of, self._met)):
+            by_key.setdefault(group.key, []).append(group)
+        found: set[Group] = set()
+        queue = list(self._failing)
+        seen = set(queue)
+        while queue:
+            key = queue.pop()
+            leading = by_key.get(key, [])
+            found.update(leading)
+            more = {group.parent for group in leading if group.parent is not None}
+            if key.extra:
+                more.add(distribution(key.name))
+            queue += more - seen
+            seen |= more
+        return frozenset(found)
 
     def _advance(self, frame: _Frame) -> bool:
         """Put the next candidate in place that contradicts nothing yet; False where there is none."""
@@ -134,16 +171,19 @@ class Search:
                 self._view.end(candidate)
             key = requirement.key
             edge = Edge(requirement, candidate)
+            self._met[edge] = None
             pin = self._pins.get(key)
             if pin is not None:
                 if not requirement.admits(pin):
                     if key != frame.key:
                         frame.blamed.add(key)
                     self._failures[frame.key] += [edge, *self._asked.get(key, ())]
+                    self._failing |= {group_of(edge).key, frame.key}
                     return False
             elif self._empty(key, (edge,)):
                 frame.blamed |= self._deciders(key) - {frame.key}
                 self._failures[frame.key] += [edge, *self._asked.get(key, ())]
+                self._failing |= {group_of(edge).key, frame.key}
                 return False
             self._asked.setdefault(key, []).append(edge)
             self._chains.setdefault(key, edge)

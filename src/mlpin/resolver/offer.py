@@ -36,8 +36,8 @@ def offer(
         files = listing.versions[text]
     everything = files
 
-    def rejected(kind: str, reason: str, remedy: str = "") -> Rejection:
-        return Rejection(name, text, kind, reason, remedy)  # type: ignore[arg-type]
+    def rejected(kind: str, reason: str, remedy: str = "", fact: str = "") -> Rejection:
+        return Rejection(name, text, kind, reason, remedy, fact)  # type: ignore[arg-type]
 
     if not files:
         return rejected("files", "has no file whose name can be read")
@@ -50,7 +50,7 @@ def offer(
     if cutoff:
         files = [file for file in files if unfit.uploaded(file, listing.index_of(text)) < cutoff]
         if not files:
-            return rejected("cutoff", f"uploaded after {cutoff}", "a later exclude-newer")
+            return rejected("cutoff", f"uploaded after {cutoff}", "a later exclude-newer", "exclude-newer")
     if hashes := policy.hashes.get(name):
         files = [file for file in files if any(f"{kind}:{value}" in hashes for kind, value in file.hashes)]
         if not files:
@@ -58,7 +58,10 @@ def offer(
     fitting = [file for file in files if not file.requires_python or fits_python(file.requires_python)]
     if not fitting:
         return rejected(
-            "python", f"needs Python {files[0].requires_python}", f"a target with Python {files[0].requires_python}"
+            "python",
+            f"needs Python {files[0].requires_python}",
+            f"a target with Python {files[0].requires_python}",
+            "python",
         )
     files = fitting
     in_force = [file for file in files if file.yanked is None]
@@ -77,7 +80,10 @@ def offer(
     if policy.source_only(name):
         if not sdists:
             return rejected(
-                "binary-policy", "has no source archive, and no-binary asks for one", "no-binary without it"
+                "binary-policy",
+                "has no source archive, and no-binary asks for one",
+                "no-binary without it",
+                "no-binary",
             )
         wheels = ()
     elif policy.binary_only(name):
@@ -86,14 +92,14 @@ def offer(
     if not wheels and sdist is None:
         if not any(file.is_wheel for file in files):
             if policy.binary_only(name) and everything:
-                return rejected("binary-policy", "has no wheel, and only-binary asks for one", "only-binary without it")
+                reason = "has no wheel, and only-binary asks for one"
+                return rejected("binary-policy", reason, "only-binary without it", "only-binary")
             return rejected("files", "has no file that can be installed")
-        reason, remedy = unfit.tags(files, target)
-        return rejected("tags", reason, remedy)
+        return rejected("tags", *unfit.tags(files, target))
     if sdist is not None and not policy.source_only(name):
         others = [file for file in files if file.is_wheel]
         if others:
-            reason, remedy = unfit.tags(others, target)
+            reason, remedy, _ = unfit.tags(others, target)
             notes = (f"{reason}; its source archive is locked and must be built on the target", remedy)
         else:
             notes = ("it is published as a source archive only, which must be built on the target", "")

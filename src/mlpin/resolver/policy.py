@@ -30,6 +30,8 @@ class Policy(NamedTuple):
     exclude: frozenset[str] = frozenset()
     preferred: Mapping[str, str] = MappingProxyType({})
     """Versions to take where they are admitted: those of the old lock or of an earlier target."""
+    lowest: frozenset[str] = frozenset()
+    """Names whose oldest admitted version is wanted, whatever `resolution` says."""
     absent: Mapping[str, str] = MappingProxyType({})
     """By URL, files that an index lists and that turned out not to be had, with the reason."""
     selected_extras: frozenset[str] = frozenset()

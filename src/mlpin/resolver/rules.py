@@ -8,9 +8,9 @@ absent or in the range. Packages that are built together require `line family` t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from mlpin.candidate import Candidate, Key, Listing, Rejection, RejectionKind
+from mlpin.candidate import Candidate, Key, Listing, Rejection
 from mlpin.index.names import version as parsed
 from mlpin.matrix.judge import Facts, Package, asked_of_label, between, capability, label_of, rows
 from mlpin.matrix.labels import built, cuda_of, is_vendor_build
@@ -103,7 +103,7 @@ class OnLine:
     def __init__(self, family: str, label: str) -> None:
         self.key = Key(LINE, family)
         self.label = label
-        self.origin = Origin("rule", f"{family}-line")
+        self.origin = Origin("rule", line_rule(family))
 
     def admits(self, candidate: Candidate) -> bool:
         """Whether the family is of this line."""
@@ -114,13 +114,27 @@ class OnLine:
         return f"the {self.label} builds of {self.key.name}"
 
 
+class _Against(NamedTuple):
+    """What speaks against a release on a target; nothing where `reason` is empty."""
+
+    reason: str = ""
+    fact: str = ""
+    """As in `Rejection`."""
+    source: str = ""
+    remedy: str = ""
+
+
+_NOTHING = _Against()
+
+
 class Rulebook:
     """The rules of a matrix as they bear on one target.
 
     While `steering`, rules that only advise count as those that reject. After that, published pins (*declared*) count
     where one side is among `pinned`, the names that the user has pinned to a version. While `choosing`, builds for the
     target's accelerator and releases with the extras that are asked for count as the only ones. `advised` and `chosen`
-    say whether there was any occasion, without which neither makes a difference.
+    say whether there was any occasion, without which neither makes a difference. What is `waived` does not count: facts
+    of the target as `Rejection` names them, and rules by id.
     """
 
     def __init__(
@@ -131,16 +145,18 @@ class Rulebook:
         steering: bool = True,
         choosing: bool = True,
         pinned: frozenset[str] = frozenset(),
+        waived: frozenset[str] = frozenset(),
     ) -> None:
         self.matrix = matrix
-        self.facts = Facts.of(target)
+        self.facts = _without(Facts.of(target), waived) if waived else Facts.of(target)
+        self._waived = waived
         self.advised = False
         self.chosen = False
         self._steering = steering
         self._choosing = choosing
         self._pinned = pinned
         self._platform = self.facts.platform
-        self._cuda = target.hardware.cuda
+        self._cuda = "" if "cuda" in waived else target.hardware.cuda
         self.demanding = steering or choosing
         """Whether a less demanding attempt can follow."""
         self._shadows: dict[tuple[str, int], Candidate] = {}
@@ -157,12 +173,13 @@ class Rulebook:
         for rule in self.matrix.rules(name):
             if rule.of_target and self._in_force(rule):
                 for wanted in rows(rule, self.matrix, package, self.facts):
-                    reason, remedy = self._against_target(rule, wanted)
-                    if reason:
-                        return _rejection(name, text, "rule", f"{reason} ({cited(rule)})", rule.remedy or remedy)
+                    against = self._against_target(rule, wanted)
+                    if against.reason:
+                        remedy = rule.remedy or against.remedy
+                        return Rejection(name, text, "rule", against.reason, remedy, against.fact, rule.id, cited(rule))
         return None
 
-    def _against_target(self, rule: Rule, wanted: str) -> tuple[str, str]:
+    def _against_target(self, rule: Rule, wanted: str) -> _Against:
         facts = self.facts
         if rule.verb == "kernels" or rule.other == "gpu":
             for gpu, runs in facts.gpus:
@@ -171,24 +188,25 @@ class Rulebook:
                     continue
                 if rule.verb == "kernels":
                     if not serves(rule.kernels, level):
-                        return (
-                            f"has no code for {gpu}: only for {', '.join(rule.kernels)}",
-                            "another CUDA line, or release",
-                        )
+                        reason = f"has no code for {gpu}: only for {', '.join(rule.kernels)}"
+                        return _Against(reason, f"gpu:{gpu}", remedy="another CUDA line, or release")
                 elif stated_within(wanted, parsed(runs)) == (rule.verb == "fails"):
                     verb = "fails on" if rule.verb == "fails" else "needs"
-                    return f"{verb} a GPU of compute capability {wanted}, {gpu} has {runs}", ""
-            return "", ""
+                    reason = f"{verb} a GPU of compute capability {wanted}, {gpu} has {runs}"
+                    return _Against(reason, f"gpu:{gpu}")
+            return _NOTHING
         stated = getattr(facts, rule.other)
         known = version(stated) if stated else None
         if known is None or stated_within(wanted, known) != (rule.verb == "fails"):
-            return "", ""
+            return _NOTHING
         what = {"driver": "an NVIDIA driver", "glibc": "glibc", "cuda": "CUDA", "cudnn": "cuDNN", "python": "Python"}
         if rule.verb == "fails":
-            return f"fails with {what[rule.other]} {wanted}, the target has {stated}", ""
-        return f"needs {what[rule.other]} {wanted}, the target has {stated}", ""
+            return _Against(f"fails with {what[rule.other]} {wanted}, the target has {stated}", rule.other)
+        return _Against(f"needs {what[rule.other]} {wanted}, the target has {stated}", rule.other)
 
     def _in_force(self, rule: Rule) -> bool:
+        if rule.id in self._waived:
+            return False
         if rule.severity == "broken" and not rule.steer:
             return True
         if rule.severity == "untested" and not rule.steer:
@@ -213,7 +231,7 @@ class Rulebook:
                     if self._in_force(rule):
                         yield Ruled(matrix, rule, wanted, package, self._platform)
         family = self.family(name)
-        if family is not None:
+        if family is not None and line_rule(family.name) not in self._waived:
             of = label_of(matrix, name, text, self._platform)
             # A build without CUDA and without a label goes with any torch; it only lacks what CUDA would add. What is
             # known of the major version alone matters where a line is chosen.
@@ -259,45 +277,48 @@ class Rulebook:
             if line.family == family
             and line.accelerator == accelerator
             and any_of(line.platforms, self._platform)
-            and not (self._unwanted(line.cuda) or self._refuses_cuda(line.cuda))
+            and not self._unwanted(line.cuda).reason
+            and not self._refuses_cuda(line.cuda).reason
         ]
 
-    def _refuses_cuda(self, cuda: str) -> str:
-        """Why the target cannot run builds for this CUDA version; empty where it may."""
+    def _refuses_cuda(self, cuda: str) -> _Against:
+        """Why the target cannot run builds for this CUDA version."""
         if not cuda:
-            return ""
+            return _NOTHING
         driver = version(self.facts.driver) if self.facts.driver else None
         if driver is not None:
             floor, source = self.matrix.driver_floor(cuda, self._platform)
             if floor and stated_within(f">={floor}", driver) is False:
-                needed = f"which needs driver {floor} ({source})" if source else f"which needs driver {floor}"
-                return f"is built for CUDA {cuda}, {needed}; the target has {self.facts.driver}"
+                needed = f"is built for CUDA {cuda}, which needs driver {floor}; the target has {self.facts.driver}"
+                return _Against(needed, "driver", source)
         if "." in cuda:
             for name, runs in self.facts.gpus:
                 if self.matrix.dropped(runs, cuda):
-                    return f"is built for CUDA {cuda}, which compiles no code for {name} any more"
-        return ""
+                    reason = f"is built for CUDA {cuda}, which compiles no code for {name} any more"
+                    return _Against(reason, f"gpu:{name}")
+        return _NOTHING
 
-    def _unwanted(self, cuda: str) -> str:
+    def _unwanted(self, cuda: str) -> _Against:
         """Why the user does not want builds for this CUDA version; one that is a major version stands for any of it."""
         if not cuda or not self._cuda:
-            return ""
+            return _NOTHING
         lines = [line.cuda for line in self.matrix.tables.lines if line.cuda.partition(".")[0] == cuda]
         wanted = any(within(self._cuda, parsed(one)) for one in ([cuda] if "." in cuda else lines))
-        return "" if wanted else f"is built for CUDA {cuda}, the target wants {self._cuda}"
+        return _NOTHING if wanted else _Against(f"is built for CUDA {cuda}, the target wants {self._cuda}", "cuda")
 
     def _chooses(self) -> bool:
         """Whether a build that is second best is left out at the moment; that there is one is noted."""
         self.chosen = True
         return self._choosing
 
-    def _too_old_for(self, cuda: str) -> str:
+    def _too_old_for(self, cuda: str) -> _Against:
         """A GPU of the target that no CUDA this old knows. Only a hint: code for older GPUs may be compiled for it."""
         for name, runs in self.facts.gpus:
             first = self.matrix.first_cuda(runs)
             if first and "." in cuda and parsed(cuda) < parsed(first) and self._chooses():
-                return f"is built for CUDA {cuda}, and {name} is known to CUDA {first} and newer"
-        return ""
+                reason = f"is built for CUDA {cuda}, and {name} is known to CUDA {first} and newer"
+                return _Against(reason, f"gpu:{name}")
+        return _NOTHING
 
     def _refuses_line(self, name: str, text: str) -> Rejection | None:
         accelerator = self.facts.accelerator
@@ -315,15 +336,21 @@ class Rulebook:
             soft = "+" not in text and (family is None or name != family.packages[0])
             if (soft or (kind, accelerator) == ("cuda", "cpu")) and not self._chooses():
                 return None
-            return _rejection(name, text, "line", f"is a build for {kind} ({of.line}), the target uses {accelerator}")
+            if "accelerator" in self._waived:
+                return None
+            reason = f"is a build for {kind} ({of.line}), the target uses {accelerator}"
+            return Rejection(name, text, "line", reason, "", "accelerator")
         # Where a name is on several indexes, the same version may be built for another CUDA on another one.
         elsewhere = family is None and "+" not in text
         unwanted = self._unwanted(of.cuda)
-        if unwanted and elsewhere and not self._chooses():
-            unwanted = ""
-        if reason := unwanted or self._refuses_cuda(of.cuda) or self._too_old_for(of.cuda):
-            return _rejection(name, text, "line", reason, "a release or a build for another CUDA, or another target")
-        return None
+        if unwanted.reason and elsewhere and not self._chooses():
+            unwanted = _NOTHING
+        against = unwanted if unwanted.reason else self._refuses_cuda(of.cuda)
+        against = against if against.reason else self._too_old_for(of.cuda)
+        if not against.reason:
+            return None
+        remedy = "a release or a build for another CUDA, or another target"
+        return Rejection(name, text, "line", against.reason, remedy, against.fact, source=against.source)
 
     def order(self, name: str, text: str) -> object:
         """What releases of a name are sorted by, highest first."""
@@ -351,7 +378,7 @@ class Rulebook:
             {of.torch for of in made if of.torch}, key=lambda dotted: [int(part) for part in dotted.split(".")]
         )
         cudas = sorted({of.cuda for of in made if of.cuda}, key=parsed)
-        return _rejection(
+        return Rejection(
             name,
             text,
             "rule",
@@ -375,8 +402,14 @@ def cited(rule: Rule) -> str:
     return f"rule {rule.id}, {rule.evidence}: {'; '.join(rule.source)}"
 
 
-def _rejection(name: str, text: str, kind: RejectionKind, reason: str, remedy: str = "") -> Rejection:
-    return Rejection(name, text, kind, reason, remedy)
+def line_rule(family: str) -> str:
+    """The id under which it goes that packages of a family are of one build line."""
+    return f"{family}-line"
+
+
+def _without(facts: Facts, waived: frozenset[str]) -> Facts:
+    blank = dict.fromkeys(waived & {"driver", "python", "glibc"}, "")
+    return facts._replace(gpus=tuple(gpu for gpu in facts.gpus if f"gpu:{gpu[0]}" not in waived), **blank)
 
 
 def order(text: str, cuda: str = "") -> tuple[Version, tuple[int, ...], tuple[int, ...], str]:

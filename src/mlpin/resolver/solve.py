@@ -116,12 +116,7 @@ def solve(
         causes = error.causes
     except ResolutionTooDeep:
         pass
-    checked = complete.Search(view, roots, budget)
-    verdict = checked.run()
-    if verdict.pins is None and not verdict.gave_up and checked.held_back:
-        # What it held back may be admitted by a requirement that it did not come to see.
-        wider = complete.Search(view, roots, budget // 10, liberal=True).run()
-        verdict = wider if wider.pins is not None else verdict
+    verdict = checked(view, roots, budget)
     if verdict.pins is not None:
         found = resolution(view, roots, verdict.pins, reporter.rounds + verdict.tried)
         return found._replace(refused=tuple(reporter.refused))
@@ -129,6 +124,17 @@ def solve(
     if verdict.gave_up:
         return GaveUp(reporter.rounds + verdict.tried, clash)
     return _conflict(view, roots, verdict)
+
+
+def checked(view: View, roots: Sequence[Requirement], budget: int) -> complete.Verdict:
+    """The verdict of the complete search. Raises what the catalog raises."""
+    search = complete.Search(view, roots, budget)
+    verdict = search.run()
+    if verdict.pins is None and not verdict.gave_up and search.held_back:
+        # What it held back may be admitted by a requirement that it did not come to see.
+        wider = complete.Search(view, roots, budget // 10, liberal=True).run()
+        verdict = wider if wider.pins is not None else verdict.with_proof_of(wider)
+    return verdict
 
 
 def resolution(view: View, roots: Sequence[Requirement], pins: Mapping[Key, Candidate], rounds: int) -> Resolution:
@@ -190,6 +196,7 @@ def _conflict(view: View, roots: Sequence[Requirement], verdict: complete.Verdic
             for name in names
             if not _sourced(clash, name) and (listing := view.listing(name)).found
         ),
+        verdict.involved,
     )
 
 

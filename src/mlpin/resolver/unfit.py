@@ -48,8 +48,8 @@ def _platforms(file: Artifact) -> list[str]:
     return found
 
 
-def tags(files: Sequence[Artifact], target: Target) -> tuple[str, str]:
-    """Why no wheel among `files` fits the target, and what would help."""
+def tags(files: Sequence[Artifact], target: Target) -> tuple[str, str, str]:
+    """Why no wheel among `files` fits the target, what would help, and which fact of the target it rests on."""
     wheels = [file for file in files if file.is_wheel]
     system, machine = target.platform.system, target.platform.machine
     mine = [file for file in wheels if _fits_python_tag(file, target)]
@@ -60,8 +60,9 @@ def tags(files: Sequence[Artifact], target: Target) -> tuple[str, str]:
             return (
                 f"its wheels are for Python {shown}, the target has {target.python}",
                 f"a target with Python 3.{versions[-1]}",
+                "python",
             )
-        return "its wheels are for another kind of Python", ""
+        return "its wheels are for another kind of Python", "", "python"
     if system == "linux":
         floors = [
             int(match[1])
@@ -74,9 +75,10 @@ def tags(files: Sequence[Artifact], target: Target) -> tuple[str, str]:
             return (
                 f"its wheels need glibc 2.{floor} or newer, the target has {target.platform.glibc}",
                 f'glibc = "2.{floor}" in the target',
+                "glibc",
             )
         if any("musllinux" in file.tags and machine in file.tags for file in mine):
-            return "its Linux wheels are for musl only", ""
+            return "its Linux wheels are for musl only", "", "platform"
     if system == "macos":
         versions_needed = [
             (int(match[1]), int(match[2]))
@@ -90,9 +92,10 @@ def tags(files: Sequence[Artifact], target: Target) -> tuple[str, str]:
             return (
                 f"its wheels need macOS {wanted} or newer, the target has {target.platform.release[0]}",
                 f'platform = "macos-{wanted}-{machine}"',
+                "platform",
             )
     there = sorted({_family(platform) for file in mine for platform in _platforms(file)})
-    return f"its wheels are for {', '.join(there)}; none for {target.platform.name}", ""
+    return f"its wheels are for {', '.join(there)}; none for {target.platform.name}", "", "platform"
 
 
 def _family(platform: str) -> str:

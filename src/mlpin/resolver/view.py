@@ -344,7 +344,9 @@ class View:
 
     def lowest_first(self, name: str) -> bool:
         """Whether this name's oldest version is wanted."""
-        return self.policy.resolution == "lowest" or (self.policy.resolution == "lowest-direct" and name in self.direct)
+        policy = self.policy
+        direct = policy.resolution == "lowest-direct" and name in self.direct
+        return policy.resolution == "lowest" or direct or name in policy.lowest
 
     def _ordered(self, name: str, admitted: Callable[[Version], bool]) -> Iterator[Candidate]:
         listing = self.listing(name)

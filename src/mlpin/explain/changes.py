@@ -1,0 +1,239 @@
+"""What could be changed to get out of a clash: for each premise the nearest values in each direction, as questions.
+
+A probe lets one premise go in one direction; what the answer then takes says what the line would become.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from mlpin.candidate import distribution
+from mlpin.explain.premises import Elsewhere, Item
+from mlpin.index.names import version
+from mlpin.resolver.requirements import specifier
+from mlpin.target import Hardware, Target, parse_glibc
+
+if TYPE_CHECKING:
+    from packaging.specifiers import Specifier
+    from packaging.version import Version
+
+    from mlpin.outcome import Resolution
+    from mlpin.requirement import Declared
+    from mlpin.resolving import Question
+
+_PYTHONS = range(8, 15)
+_GLIBCS = (17, 24, 27, 28, 31, 34, 35, 36, 38, 39)
+"""glibc 2.x of widespread distributions and of the manylinux images: CentOS 7 to Ubuntu 24.04."""
+
+
+class Change(NamedTuple):
+    """One premise as it would become."""
+
+    item: Item
+    declared: Declared | None = None
+    """The line, for a line."""
+    value: str = ""
+    """Of a fact or an option; empty: it is not said any more."""
+    distance: int = 0
+    """How far it goes, to compare with others."""
+
+
+class Probe(NamedTuple):
+    """A premise let go in one direction."""
+
+    item: Item
+    ask: Callable[[Question], Question]
+    then: Callable[[Resolution], Change | None]
+    """What the premise becomes, by the answer."""
+
+
+def written(line: Declared) -> str:
+    """A requirement in PEP 508's form, without its marker."""
+    extras = f"[{','.join(line.extras)}]" if line.extras else ""
+    return f"{line.name}{extras}{line.specifier}"
+
+
+def changed(question: Question, changes: Iterable[Change]) -> Question:
+    """The question with the changes made. A line that it does not have stays away."""
+    for change in changes:
+        item = change.item
+        if item.declared is not None and change.declared is not None:
+            question = _with_line(question, item, change.declared)
+        elif item.kind in {"target", "option"}:
+            question = _with_value(question, item.name, change.value)
+    return question
+
+
+def _with_line(question: Question, item: Item, new: Declared) -> Question:
+    def put(lines: Sequence[Declared]) -> tuple[Declared, ...]:
+        return tuple(new if line == item.declared else line for line in lines)
+
+    policy = question.policy
+    if item.kind == "requirement":
+        return question._replace(requirements=put(question.requirements))
+    if item.kind == "constraint":
+        return question._replace(policy=policy._replace(constraints=put(policy.constraints)))
+    overrides = {name: put(lines) for name, lines in policy.overrides.items()}
+    return question._replace(policy=policy._replace(overrides=overrides))
+
+
+def _with_value(question: Question, field: str, value: str) -> Question:
+    target, hardware = question.target, question.target.hardware
+    python, platform = target.python, target.platform
+    if field == "exclude-newer":
+        return question._replace(policy=question.policy._replace(cutoff=value, cutoffs={}))
+    if field == "python":
+        python = value
+    elif field == "glibc":
+        platform = platform._replace(release=parse_glibc(value))
+    elif field == "driver":
+        hardware = hardware._replace(driver=value)
+    else:
+        assert field == "cuda", field
+        hardware = hardware._replace(cuda=f"=={value}" if value else "")
+    return question._replace(target=_target(target, python, platform, hardware))
+
+
+def _target(target: Target, python: str, platform: object, hardware: Hardware) -> Target:
+    return Target(target.name, python, platform, hardware, detected=target.detected, waived=target.waived)  # type: ignore[arg-type]
+
+
+def probes(item: Item, question: Question, there: Callable[[str], Sequence[Version]]) -> Iterator[Probe]:
+    """The directions in which a premise can go, the nearest first. `there` has the versions of a package, in order."""
+    if item.declared is not None:
+        yield from _of_line(item, item.declared, there)
+    elif item.kind == "target" and item.name == "python":
+        yield from _of_python(item, question)
+    elif item.kind == "target" and item.name == "glibc":
+        mine = question.target.platform.release
+        newer = [f"2.{minor}" for minor in _GLIBCS if (2, minor) > mine]
+        yield from (_to(item, value, 140 + far) for far, value in enumerate(newer))
+    elif item.kind == "target" and item.name == "driver":
+        yield from (_to(item, value, 160 + far) for far, value in enumerate(_drivers(question)))
+    elif item.kind == "target" and item.name == "cuda":
+        yield _to(item, "", 120)
+    elif item.name == "exclude-newer":
+        yield Probe(item, lambda asked: _with_value(asked, "exclude-newer", ""), lambda found: _until(item, found))
+
+
+# -- lines
+
+
+def _of_line(item: Item, line: Declared, there: Callable[[str], Sequence[Version]]) -> Iterator[Probe]:
+    wanted = specifier(line.specifier)
+    if line.specifier and not isinstance(line.source, Elsewhere):
+        known = list(there(line.name))
+        clauses = list(_clauses(line.specifier))
+        inside = [one for one in known if wanted.contains(one)] or [
+            version(one.version.removesuffix(".*")) for one in clauses
+        ]
+        low, high = version(min(inside).public), version(max(inside).public)
+        if wanted.exact and any("+" in one.version for one in clauses):
+            yield _moved(item, line, f"=={low}", low)
+        if any(one < low for one in known):
+            yield _moved(item, line, f"<{low}", low)
+        if any(one > high for one in known):
+            yield _moved(item, line, f">{high}", high, lowest=wanted.exact)
+    for extra in line.extras:
+        less = line._replace(extras=tuple(one for one in line.extras if one != extra))
+        change = Change(item, less, distance=180)
+        yield Probe(item, lambda asked, change=change: changed(asked, [change]), lambda _, change=change: change)  # type: ignore[misc]
+
+
+def _moved(item: Item, line: Declared, probe: str, old: Version, *, lowest: bool = False) -> Probe:
+    """A line whose version goes to what `probe` admits; `old` is the nearest version that it admits now."""
+
+    def ask(question: Question) -> Question:
+        asked = _with_line(question, item, line._replace(specifier=probe))
+        if lowest:
+            asked = asked._replace(policy=asked.policy._replace(lowest=asked.policy.lowest | {line.name}))
+        return asked
+
+    def then(found: Resolution) -> Change | None:
+        pin = found.pins.get(distribution(line.name))
+        if pin is None:
+            return None
+        new = line._replace(specifier=respecified(line.specifier, pin.version))
+        return Change(item, new, distance=_distance(old, pin.version))
+
+    return Probe(item, ask, then)
+
+
+def _clauses(text: str) -> Iterable[Specifier]:
+    from packaging.specifiers import SpecifierSet
+
+    return sorted(SpecifierSet(text), key=lambda one: text.find(str(one.version)))
+
+
+def respecified(text: str, new: Version) -> str:
+    """The specifier as its author would write it to admit a version: a pin moves, a bound that is in the way goes.
+
+    A lower bound above the version comes down to it; an upper bound below it is dropped, and so is an exclusion.
+    """
+    kept = []
+    for clause in _clauses(text):
+        old = str(clause.version)
+        parts = len(version(old.removesuffix(".*")).release)
+        if clause.contains(new, prereleases=True):
+            kept.append(str(clause))
+        elif old.endswith(".*") and clause.operator == "==":
+            kept.append(f"=={'.'.join(map(str, new.release[:parts]))}.*")
+        elif clause.operator in {"==", "==="}:
+            kept.append(f"{clause.operator}{new if '+' in old else new.public}")
+        elif clause.operator == "~=":
+            kept.append(f"~={'.'.join(map(str, (*new.release, 0, 0)[: max(2, parts)]))}")
+        elif clause.operator in {">=", ">"} and new <= version(old):
+            kept.append(f">={new.public}")
+    return ",".join(kept)
+
+
+def _distance(old: Version, new: Version) -> int:
+    """How far apart two releases are: a patch is near, a major version (or a minor one of 0.x) is far."""
+    first, second = (*old.release, 0, 0, 0)[:3], (*new.release, 0, 0, 0)[:3]
+    for place, (one, other) in enumerate(zip(first, second, strict=True)):
+        if one != other:
+            weight = (300, 200 if first[0] == 0 else 100, 0)[place]
+            return weight + min(90, abs(one - other))
+    return 0
+
+
+# -- facts and options
+
+
+def _to(item: Item, value: str, distance: int) -> Probe:
+    return Probe(
+        item,
+        lambda asked: _with_value(asked, item.name, value),
+        lambda _: Change(item, value=value, distance=distance),
+    )
+
+
+def _of_python(item: Item, question: Question) -> Iterator[Probe]:
+    minor = question.target.minor[1]
+    for other in sorted(_PYTHONS, key=lambda one: (abs(one - minor), one)):
+        if other != minor:
+            yield _to(item, f"3.{other}", 150 + 10 * abs(other - minor))
+
+
+def _drivers(question: Question) -> list[str]:
+    """The drivers newer than the target's that some CUDA version asks for, the oldest first."""
+    kind = question.target.platform.kind
+    floors = {question.matrix.driver_floor(one.cuda, kind)[0] for one in question.matrix.tables.toolkits}
+    mine = version(question.target.hardware.driver)
+    return sorted((floor for floor in floors if floor and version(floor) > mine), key=version)
+
+
+def _until(item: Item, found: Resolution) -> Change | None:
+    """The cutoff just late enough for what was taken without one."""
+    from datetime import datetime, timedelta
+
+    times = [
+        min(file.upload_time for file in files)
+        for pin in found.pins.values()
+        if (files := [file for file in (*pin.wheels, *filter(None, [pin.sdist])) if file.upload_time])
+    ]
+    if not times:
+        return None
+    day = (datetime.fromisoformat(max(times)) + timedelta(days=1)).date()
+    return Change(item, value=f"{day}T00:00:00Z", distance=130)

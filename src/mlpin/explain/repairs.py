@@ -1,0 +1,169 @@
+"""Edits after which everything can be solved: found by asking, shown only when they were answered.
+
+The search is best-first over sets of changes: the fewest, then the nearest. A set that does not do leads, by the clash
+that is left, to the changes that could be added to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, NamedTuple
+
+from mlpin.errors import MlpinError
+from mlpin.explain import premises
+from mlpin.explain.changes import Change, Probe, changed, probes
+from mlpin.explain.clash import Budget, Core, Spent, core
+from mlpin.explain.premises import Item
+from mlpin.outcome import Conflict, Resolution
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from mlpin.explain.model import Edit
+    from mlpin.resolving import Asker, Question
+
+WANTED = 4
+"""So many repairs are looked for."""
+DEEPEST = 4
+"""The most edits that one repair may have; more than two only where nothing less does."""
+_SOLVES = 24
+"""Sets of changes that are tried on the whole project."""
+
+Spell = Callable[[Change], "Edit | None"]
+"""How a change is written where the user wrote the premise; None where it cannot be."""
+
+
+class Found(NamedTuple):
+    """Changes that were answered for every target."""
+
+    changes: tuple[Change, ...]
+    edits: tuple[Edit, ...]
+    resolution: Resolution
+    """Of the target in question."""
+
+
+class _Node(NamedTuple):
+    changes: tuple[Change, ...]
+    context: frozenset[Item]
+    """The lines of every clash on the way here."""
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        return len(self.changes), sum(change.distance for change in self.changes)
+
+
+class Repairs:
+    """The search for one target. `questions` has that of the target first, then those of the project's others."""
+
+    def __init__(
+        self,
+        questions: Sequence[Question],
+        asker: Asker,
+        spell: Spell,
+        budget: Budget,
+        there: Callable[[str], Sequence[Version]],
+    ) -> None:
+        self._questions = questions
+        self._asker = asker
+        self._spell = spell
+        self._budget = budget
+        self._there = there
+        self._queue: list[tuple[tuple[int, int], int, _Node]] = []
+        self._seen: set[frozenset[Change]] = set()
+        self.found: list[Found] = []
+        self.finished = True
+        self.other_clash = False
+        """Whether a change of the first clash uncovered another one."""
+
+    def search(self, first: Core) -> None:
+        """Fill `found`, best first. Stops at the budget, which `finished` tells."""
+        try:
+            self._expand(_Node((), frozenset()), 0, first)
+            tried = 0
+            while self._queue and tried < _SOLVES:
+                _, _, node = heappop(self._queue)
+                if not self._worth(node):
+                    continue
+                tried += 1
+                self._try(node)
+            self.finished = not any(self._worth(node) for _, _, node in self._queue)
+        except Spent:
+            self.finished = False
+
+    def _worth(self, node: _Node) -> bool:
+        """Whether a set is still to be tried: none of what it contains does by itself, and no smaller ones suffice."""
+        if len(self.found) >= WANTED or len(node.changes) > DEEPEST:
+            return False
+        if len(self.found) > 1 and len(node.changes) > len(self.found[0].changes):
+            return False
+        if self.found and len(node.changes) > max(2, len(self.found[0].changes)):
+            return False
+        items = {change.item for change in node.changes}
+        return not any({change.item for change in one.changes} < items for one in self.found)
+
+    def _try(self, node: _Node) -> None:
+        edits = tuple(edit for change in node.changes if (edit := self._spell(change)) is not None)
+        if len(edits) < len(node.changes):
+            return
+        self._budget.spend(", ".join(edit.new or f"without {edit.old}" for edit in edits))
+        resolution: Resolution | None = None
+        for number, question in enumerate(self._questions):
+            asked = changed(question, node.changes)
+            try:
+                outcome, _ = self._asker.answer(asked)
+            except MlpinError:
+                return
+            if isinstance(outcome, Conflict):
+                self.other_clash = True
+                self._expand(node, number, core(asked, outcome, self._asker, self._budget))
+                return
+            if not isinstance(outcome, Resolution):
+                return
+            resolution = resolution or outcome
+        assert resolution is not None
+        self.found.append(Found(node.changes, edits, resolution))
+
+    def _expand(self, node: _Node, number: int, cut: Core) -> None:
+        """Put into the queue what the changes of a clash add to those that were made."""
+        made = {change.declared: change.item for change in node.changes if change.declared is not None}
+        originals = [
+            made.get(item.declared, item) if item.declared else item for item in cut.items if item.kind != "rule"
+        ]
+        context = node.context | {item for item in originals if item.is_line}
+        question = self._questions[number]
+        lines = premises.lines(question)
+        small = premises.only(question, context, lines)
+        for item in originals:
+            others = tuple(change for change in node.changes if change.item != item)
+            base = changed(small, others)
+            solved = 0
+            for probe in probes(item, question, self._there):
+                # Of a fact's values, ordered by how far they are, the nearest that do are enough.
+                if solved >= 2:
+                    break
+                change = self._answered(probe, base)
+                if change is not None:
+                    solved += 1
+                    self._push(_Node((*others, change), context))
+
+    def _answered(self, probe: Probe, question: Question) -> Change | None:
+        """What a probe makes of its premise where the lines of the clash are then solved."""
+        self._budget.spend(probe.item.name)
+        try:
+            outcome, _ = self._asker.answer(probe.ask(question))
+        except MlpinError:
+            return None
+        return probe.then(outcome) if isinstance(outcome, Resolution) else None
+
+    def _push(self, node: _Node) -> None:
+        mark = frozenset(node.changes)
+        if mark not in self._seen:
+            self._seen.add(mark)
+            heappush(self._queue, (node.rank, len(self._seen), node))
+
+
+def pins(resolution: Resolution) -> dict[str, str]:
+    """By package, the version that was resolved."""
+    found = {key.name: str(pin.version) for key, pin in resolution.pins.items() if key.kind == "pypi" and not key.extra}
+    return dict(sorted(found.items()))

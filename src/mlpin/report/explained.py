@@ -1,0 +1,109 @@
+"""An explanation as a person reads it on a terminal: one screen of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mlpin.explain.model import Clash, Edit, Explanation, Link, Repair
+from mlpin.report.explained_words import certainty, effort, heading, joined, moved, place, standing, visible
+from mlpin.report.wrap import wrapped
+
+_PLACE = 22
+"""Places up to this width stand in a column."""
+_SOURCES = 2
+
+
+def explained(one: Explanation, apply: str = "") -> str:
+    """The explanation. `apply` is the command that makes the first repair, empty where there is none to name."""
+    lines = wrapped(f"{heading(one)}, on {one.target}", "", "  ")
+    for number, clash in enumerate(one.clashes):
+        if number:
+            lines += ["", *wrapped(f"Clash {number + 1} of {len(one.clashes)}", "", "")]
+        lines += _clash(clash)
+    lines += _repairs(one)
+    if one.clashes:
+        said = certainty(one.clashes[0], one)
+        if one.more:
+            said += " Without it something else clashes: `mlpin explain --all` shows that too."
+        lines += ["", *wrapped(said, "", "")]
+    if one.status == "gave-up" and not one.clashes:
+        hint = "pin some of the packages more tightly, so that less has to be tried"
+        lines += wrapped(hint, "  hint: ", "        ")
+    for note in one.notes:
+        lines += wrapped(note, "note: ", "  ")
+    if told := standing(one):
+        lines += wrapped(told, "", "  ")
+    if one.interrupted:
+        lines.append("Interrupted: this is the best so far.")
+    if one.repairs and apply:
+        lines += wrapped(f"`{apply}` makes the first change and locks.", "", "")
+    return "\n".join(lines) + "\n"
+
+
+def _clash(clash: Clash) -> list[str]:
+    lines = []
+    shown = [premise for premise in clash.premises if premise.kind != "rule"]
+    places = [place(premise) for premise in shown]
+    width = max((len(text) for text in places if len(text) <= _PLACE), default=0)
+    for premise, where in zip(shown, places, strict=True):
+        text = visible(premise.text)
+        lines += wrapped(text, f"  {where:<{width}}  ", " " * (width + 4))
+    if clash.links:
+        lines.append("because")
+        for link in clash.links:
+            lines += _link(link)
+    return lines
+
+
+def _link(link: Link) -> Iterator[str]:
+    text = visible(link.text)
+    if link.symptom:
+        text += f": {visible(link.symptom)}"
+    yield from wrapped(text, "  ", "      ")
+    if link.rule or link.source:
+        rule = f"rule {link.rule}, " if link.rule else ""
+        more = len(link.source) - _SOURCES
+        told = "; ".join(map(visible, link.source[:_SOURCES])) + (f"; {more} more" if more > 0 else "")
+        yield from wrapped(f"{rule}{link.evidence}: {told}" if told else f"{rule}{link.evidence}", "      ", "      ")
+
+
+def _repairs(one: Explanation) -> list[str]:
+    if one.status == "gave-up":
+        return []
+    if not one.repairs:
+        said = effort(one)
+        return ["", *wrapped(said, "", "")] if said else []
+    targets = "every target" if one.others else "the whole project"
+    lines = ["", f"What works (each was solved, for {targets}):"]
+    for number, repair in enumerate(one.repairs, 1):
+        lines += _repair(number, repair)
+    if not one.finished and not one.interrupted:
+        lines += wrapped("More may: not every edit was tried within the budget.", "  ", "  ")
+    return lines
+
+
+def _repair(number: int, repair: Repair) -> Iterator[str]:
+    mark = f"  {number}  "
+    for edit in repair.edits:
+        yield from wrapped(f"{place(edit)}  {_edit(edit)}".strip(), mark, " " * len(mark) + "  ")
+        mark = "     "
+    dropped = [moved(move) for move in repair.cost if not move.new]
+    told = [f"{name} {repair.pins[name]}" for name in repair.shown]
+    count = f"{len(repair.pins)} packages" if len(repair.pins) != 1 else "1 package"
+    yield from wrapped(
+        f"{joined(dropped) + '; ' if dropped else ''}{', '.join(told)}; {count} in all", "       ", "         "
+    )
+    for note in repair.notes:
+        yield from wrapped(visible(note), "       ! ", "         ")
+
+
+def _edit(edit: Edit) -> str:
+    old, new = visible(edit.old), visible(edit.new)
+    if not old:
+        return f"add {new}"
+    return f"{old} -> {new}" if new else f"without {old}"
+
+
+def several(found: Sequence[Explanation], apply: str = "") -> str:
+    """The explanations of several targets, one after the other."""
+    return "\n".join(explained(one, apply if not number else "") for number, one in enumerate(found))
