@@ -11,7 +11,7 @@ there: then it is solved again without it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpin.errors import BadDistribution, IndexUnavailable
 from mlpin.outcome import Conflict, GaveUp, Outcome, Resolution
@@ -20,8 +20,8 @@ from mlpin.requirement import Declared, IndexSource, normalise
 from mlpin.resolver.policy import Policy
 from mlpin.resolver.requirements import specifier
 from mlpin.resolver.rules import Rulebook
-from mlpin.resolver.solve import solve
-from mlpin.resolver.view import View
+from mlpin.resolver.solve import HASTY, Effort, solve
+from mlpin.resolver.view import Offers, View
 from mlpin.settings import IndexPin, format_names
 
 if TYPE_CHECKING:
@@ -69,46 +69,66 @@ class Asker:
         self._catalog = catalog
         self._sources = sources
         self._progress = progress
+        self._offers: dict[tuple[Any, ...], Offers] = {}
+        self._occasions: dict[tuple[Any, ...], tuple[bool, bool]] = {}
 
-    def answer(self, question: Question) -> tuple[Outcome, View]:
+    def answer(self, question: Question, effort: Effort = Effort()) -> tuple[Outcome, View]:  # noqa: B008
         """How it ends, best builds and advice first."""
         while True:
-            outcome, view = self._advised(question)
+            outcome, view = self._advised(question, effort)
             absent = _absent(outcome, self._catalog) if isinstance(outcome, Resolution) else {}
             if not absent:
                 return outcome, view
             policy = question.policy
             question = question._replace(policy=policy._replace(absent={**policy.absent, **absent}))
 
-    def refuse(self, question: Question, *, hasty: bool = False) -> tuple[Outcome, View]:
+    def refuse(self, question: Question, effort: Effort = Effort()) -> tuple[Outcome, View]:  # noqa: B008
         """How it ends where neither the choice of builds nor advice counts: what only this refuses is impossible."""
-        return self._attempt(question, question.rulebook(steering=False, choosing=False), hasty=hasty)
+        return self._attempt(question, question.rulebook(steering=False, choosing=False), effort)
 
     def least(self, question: Question) -> tuple[View, list[Requirement]]:
         """The view in which `refuse` searches, and the roots."""
         return self._view(question, question.rulebook(steering=False, choosing=False))
 
-    def _advised(self, question: Question) -> tuple[Outcome, View]:
+    def _advised(self, question: Question, effort: Effort) -> tuple[Outcome, View]:
+        hasty = min(HASTY, effort)
         book = question.rulebook(steering=True, choosing=True)
-        outcome, view = self._attempt(question, book)
+        outcome, view = self._attempt(question, book, hasty)
         if not isinstance(outcome, Resolution) and book.chosen:
             book = question.rulebook(steering=True, choosing=False)
-            outcome, view = self._attempt(question, book)
+            outcome, view = self._attempt(question, book, hasty)
         if isinstance(outcome, GaveUp) or (isinstance(outcome, Conflict) and book.advised):
-            outcome, view = self.refuse(question)
+            outcome, view = self.refuse(question, effort)
         return outcome, view
 
-    def _attempt(self, question: Question, rules: Rulebook, *, hasty: bool = False) -> tuple[Outcome, View]:
+    def _attempt(self, question: Question, rules: Rulebook, effort: Effort) -> tuple[Outcome, View]:
+        mark = _mark(question, rules)
+        # What was offered before gives the rules no new occasion to speak.
+        rules.advised, rules.chosen = self._occasions.get(mark, (False, False))
         view, roots = self._view(question, rules)
-        return solve(view, roots, self._progress, hasty=hasty or rules.demanding), view
+        outcome = solve(view, roots, self._progress, effort)
+        self._occasions[mark] = rules.advised, rules.chosen
+        return outcome, view
 
     def _view(self, question: Question, rules: Rulebook) -> tuple[View, list[Requirement]]:
-        view = View(question.target, self._catalog, question.policy, self._sources, rules)
+        offers = self._offers.setdefault(_mark(question, rules), {})
+        view = View(question.target, self._catalog, question.policy, self._sources, rules, offers)
         roots = view.roots(question.requirements)
         if question.requires_python:
             assert question.requires_python_origin is not None
             roots.insert(0, view.python_range(question.requires_python, question.requires_python_origin))
         return view, roots
+
+
+def _mark(question: Question, rules: Rulebook) -> tuple[Any, ...]:
+    """All that decides what becomes of a version by itself: questions with equal marks can share it."""
+    target, policy = question.target, question.policy
+    return (
+        (target.python, target.platform, target.hardware, target.waived),
+        (policy.cutoff, *sorted(policy.cutoffs.items()), *sorted(policy.absent.items())),
+        (policy.only_binary, policy.no_binary, *sorted(policy.hashes.items())),
+        (rules.steering, rules.choosing, question.waived),
+    )
 
 
 def question(

@@ -16,7 +16,7 @@ from resolvelib.resolvers import Resolution as Resolvelib
 from mlpin.outcome import Conflict, GaveUp, Outcome, Resolution
 from mlpin.resolver import complete
 from mlpin.resolver.provider import Provider
-from mlpin.resolver.solve import solve
+from mlpin.resolver.solve import Effort, solve
 from tests.resolver.catalogs import (
     Problem,
     Release,
@@ -207,7 +207,7 @@ def test_giving_up_is_no_conflict() -> None:
     )
     view, _ = problem.view()
     roots = view.roots(declared(*problem.roots))
-    assert isinstance(solve(view, roots, budget=5), GaveUp)
+    assert isinstance(solve(view, roots, effort=Effort(budget=5, stubborn=False)), GaveUp)
     assert isinstance(solve(view, roots), Conflict)
 
 

@@ -46,6 +46,8 @@ class Probe(NamedTuple):
     ask: Callable[[Question], Question]
     then: Callable[[Resolution], Change | None]
     """What the premise becomes, by the answer."""
+    easier: Callable[[Question], Question] | None = None
+    """Where the nearest is too hard to find: any that does."""
 
 
 def written(line: Declared) -> str:
@@ -157,7 +159,8 @@ def _moved(item: Item, line: Declared, probe: str, old: Version, *, lowest: bool
         new = line._replace(specifier=respecified(line.specifier, pin.version))
         return Change(item, new, distance=_distance(old, pin.version))
 
-    return Probe(item, ask, then)
+    easier = (lambda question: _with_line(question, item, line._replace(specifier=probe))) if lowest else None
+    return Probe(item, ask, then, easier)
 
 
 def _clauses(text: str) -> Iterable[Specifier]:

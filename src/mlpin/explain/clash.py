@@ -17,13 +17,14 @@ from mlpin.outcome import Conflict, Edge, GaveUp, Group, group_of
 from mlpin.resolver import complete
 from mlpin.resolver.requirements import SameVersion
 from mlpin.resolver.rules import Present
-from mlpin.resolver.solve import checked
+from mlpin.resolver.solve import Effort, checked
 from mlpin.resolver.view import View
 
 if TYPE_CHECKING:
     from mlpin.requirement import Requirement
     from mlpin.resolving import Asker, Question
 
+_EFFORT = Effort(patience=50, stubborn=False)
 _SEARCHES = 400
 """Searches for fewer links, each over the few packages of a clash."""
 
@@ -85,12 +86,12 @@ class _Shrinking:
     def _fewest_lines(self, kept: list[Item]) -> list[Item]:
         """The fewest lines that clash with everything else in force."""
         found, _ = self._refusal(kept)
-        kept = list(self._every) if found is None else premises.involved(kept, found.involved)
+        kept = list(self._every) if found is None else premises.involved(kept, found)
         for item in reversed(kept):
             if item in kept:
                 less = [one for one in kept if one != item]
                 found, _ = self._refusal(less)
-                kept = kept if found is None else premises.involved(less, found.involved)
+                kept = kept if found is None else premises.involved(less, found)
         return kept
 
     def _fewest_others(self, kept: list[Item]) -> list[Item]:
@@ -113,24 +114,25 @@ class _Shrinking:
         found, view = self._refusal(kept)
         if found is None or view is None:
             return None
-        more = [one for one in premises.others(self._question, view, found.involved) if one not in self._every]
+        more = [one for one in premises.others(self._question, view, found) if one not in self._every]
         self._every += more
         return more
 
-    def _refusal(self, kept: Sequence[Item]) -> tuple[Conflict | None, View | None]:
-        """The conflict between some premises; None where there is none, or it could not be settled."""
+    def _refusal(self, kept: Sequence[Item]) -> tuple[frozenset[Group] | None, View | None]:
+        """What the refusal of some premises rests on; None where they can be solved, or it could not be settled."""
         try:
             self._budget.spend(", ".join(item.name for item in kept[:4]) or "no line")
         except Spent:
             self._unsure = True
             return None, None
         try:
-            outcome, view = self._asker.refuse(premises.only(self._question, kept, self._every))
+            question = premises.only(self._question, kept, self._every)
+            outcome, view = self._asker.refuse(question, _EFFORT)
         except IndexUnavailable:
             self._unsure = True
             return None, None
         self._unsure = self._unsure or isinstance(outcome, GaveUp)
-        return (outcome, view) if isinstance(outcome, Conflict) else (None, None)
+        return (outcome.involved, view) if isinstance(outcome, Conflict) else (None, None)
 
 
 class _Reduced(View):

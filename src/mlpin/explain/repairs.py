@@ -15,7 +15,8 @@ from mlpin.explain import premises
 from mlpin.explain.changes import Change, Probe, changed, probes
 from mlpin.explain.clash import Budget, Core, Spent, core
 from mlpin.explain.premises import Item
-from mlpin.outcome import Conflict, Resolution
+from mlpin.outcome import Conflict, GaveUp, Resolution
+from mlpin.resolver.solve import Effort
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -27,6 +28,8 @@ WANTED = 4
 """So many repairs are looked for."""
 DEEPEST = 4
 """The most edits that one repair may have; more than two only where nothing less does."""
+_EFFORT = Effort(100, 1_000, stubborn=False)
+"""For the lines of a clash alone: a direction that does not show at once what it leads to is no near one."""
 _SOLVES = 24
 """Sets of changes that are tried on the whole project."""
 
@@ -151,7 +154,9 @@ class Repairs:
         """What a probe makes of its premise where the lines of the clash are then solved."""
         self._budget.spend(probe.item.name)
         try:
-            outcome, _ = self._asker.answer(probe.ask(question))
+            outcome, _ = self._asker.answer(probe.ask(question), _EFFORT)
+            if probe.easier is not None and isinstance(outcome, GaveUp):
+                outcome, _ = self._asker.answer(probe.easier(question))
         except MlpinError:
             return None
         return probe.then(outcome) if isinstance(outcome, Resolution) else None

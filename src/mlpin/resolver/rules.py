@@ -152,13 +152,11 @@ class Rulebook:
         self._waived = waived
         self.advised = False
         self.chosen = False
-        self._steering = steering
-        self._choosing = choosing
-        self._pinned = pinned
+        self.steering = steering
+        self.choosing = choosing
+        self.pinned = pinned
         self._platform = self.facts.platform
         self._cuda = "" if "cuda" in waived else target.hardware.cuda
-        self.demanding = steering or choosing
-        """Whether a less demanding attempt can follow."""
         self._shadows: dict[tuple[str, int], Candidate] = {}
         self._families: dict[str, Family] | None = None
 
@@ -212,9 +210,9 @@ class Rulebook:
         if rule.severity == "untested" and not rule.steer:
             return False
         self.advised = True
-        if self._steering:
+        if self.steering:
             return True
-        return not rule.steer and bool(self._pinned & {rule.package, rule.other})
+        return not rule.steer and bool(self.pinned & {rule.package, rule.other})
 
     def restricts(self, candidate: Candidate) -> Iterator[Requirement]:
         """What rules ask of other packages because this candidate is there, and the notice that it is."""
@@ -309,7 +307,7 @@ class Rulebook:
     def _chooses(self) -> bool:
         """Whether a build that is second best is left out at the moment; that there is one is noted."""
         self.chosen = True
-        return self._choosing
+        return self.choosing
 
     def _too_old_for(self, cuda: str) -> _Against:
         """A GPU of the target that no CUDA this old knows. Only a hint: code for older GPUs may be compiled for it."""

@@ -6,8 +6,8 @@ A pure function of (roots, view): the same catalog gives the same outcome, whate
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from resolvelib import BaseReporter
 from resolvelib.resolvers import Resolution as Search
@@ -24,11 +24,24 @@ from mlpin.resolver.view import View
 if TYPE_CHECKING:
     from mlpin.requirement import Requirement
 
-PATIENCE = 300
-"""Candidates that resolvelib may reject in a hasty attempt. It walks through the releases of packages that have no part
-in a conflict; the complete search does not."""
 ROUNDS = 5_000
 """Rounds of resolvelib. It also decides when optimistic backjumping stops, so it is part of the input."""
+
+
+class Effort(NamedTuple):
+    """How much may be tried before a search gives up."""
+
+    patience: int = 5_000
+    """Candidates that resolvelib may reject at first. It walks through the releases of packages that have no part in a
+    conflict; the complete search, which comes next, does not."""
+    budget: int = complete.BUDGET
+    """Candidates that the complete search may try."""
+    stubborn: bool = True
+    """Whether resolvelib gets all the time it wants where the complete search gives up."""
+
+
+HASTY = Effort(300, complete.BUDGET // 5, stubborn=False)
+"""Of an attempt that another one follows."""
 
 
 class _Reporter(BaseReporter["Requirement", Candidate, Key]):
@@ -92,38 +105,57 @@ def solve(
     view: View,
     roots: Sequence[Requirement],
     progress: Progress | None = None,
-    budget: int = complete.BUDGET,
-    *,
-    hasty: bool = False,
+    effort: Effort = Effort(),  # noqa: B008 - a frozen value
 ) -> Outcome:
-    """The outcome for `roots` on the view's target. Raises what the catalog raises (an index that fails).
-
-    `budget` is how many candidates the complete search may try before it gives up. A `hasty` attempt is one that
-    another follows: it gives up early.
-    """
+    """The outcome for `roots` on the view's target. Raises what the catalog raises (an index that fails)."""
     view.foresee(roots)
-    budget = budget // 5 if hasty else budget
-    reporter = _Reporter(view, PATIENCE if hasty else ROUNDS * 100)
-    search = _Search(Provider(view, roots, progress), reporter)
-    causes: Collection[Any] = ()
-    try:
-        # Exact pins first: they admit yanked versions, and resolvelib looks for candidates root by root.
-        search.resolve(sorted(roots, key=_loose), max_rounds=ROUNDS)
-        found = resolution(view, roots, search.state.mapping, reporter.rounds)
-        if _allowed(view, found):
-            return found._replace(refused=tuple(reporter.refused))
-    except ResolutionImpossible as error:
-        causes = error.causes
-    except ResolutionTooDeep:
-        pass
-    verdict = checked(view, roots, budget)
+    walk = _Walk(view, roots, progress)
+    found = walk.resolution(effort.patience)
+    if found is not None:
+        return found
+    verdict = checked(view, roots, effort.budget)
+    if verdict.gave_up and effort.stubborn:
+        found = walk.resolution(ROUNDS * 100)
+        if found is not None:
+            return found
     if verdict.pins is not None:
-        found = resolution(view, roots, verdict.pins, reporter.rounds + verdict.tried)
-        return found._replace(refused=tuple(reporter.refused))
-    clash = tuple(Edge(cause.requirement, cause.parent) for cause in causes) or verdict.clash
+        found = resolution(view, roots, verdict.pins, walk.rounds + verdict.tried)
+        return found._replace(refused=tuple(walk.refused))
     if verdict.gave_up:
-        return GaveUp(reporter.rounds + verdict.tried, clash)
+        return GaveUp(walk.rounds + verdict.tried, walk.clash or verdict.clash)
     return _conflict(view, roots, verdict)
+
+
+class _Walk:
+    """resolvelib over one view, as often as it is asked."""
+
+    def __init__(self, view: View, roots: Sequence[Requirement], progress: Progress | None) -> None:
+        self._view = view
+        self._roots = roots
+        self._progress = progress
+        self.rounds = 0
+        self.refused: dict[Rejection, None] = {}
+        self.clash: tuple[Edge, ...] = ()
+        """Where it saw a dead end last."""
+
+    def resolution(self, patience: int) -> Resolution | None:
+        """What it finds before it has rejected so many candidates; None is no proof."""
+        reporter = _Reporter(self._view, patience)
+        search = _Search(Provider(self._view, self._roots, self._progress), reporter)
+        found = None
+        try:
+            # Exact pins first: they admit yanked versions, and resolvelib looks for candidates root by root.
+            search.resolve(sorted(self._roots, key=_loose), max_rounds=ROUNDS)
+            found = resolution(self._view, self._roots, search.state.mapping, reporter.rounds)
+        except ResolutionImpossible as error:
+            self.clash = tuple(Edge(cause.requirement, cause.parent) for cause in error.causes)
+        except ResolutionTooDeep:
+            pass
+        self.rounds += reporter.rounds
+        self.refused |= reporter.refused
+        if found is None or not _allowed(self._view, found):
+            return None
+        return found._replace(refused=tuple(reporter.refused))
 
 
 def checked(view: View, roots: Sequence[Requirement], budget: int) -> complete.Verdict:

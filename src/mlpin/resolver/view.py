@@ -43,6 +43,11 @@ FROM_METADATA = Origin("candidate")
 """The origin of what a candidate requires; which one it is stands on the edge."""
 
 
+Offers = dict[tuple[str, str, bool], Candidate | Rejection]
+"""What was made of each version, by name, version and whether the user has pinned the name. It may be shared by views
+whose target, rules and policy for files are the same."""
+
+
 def _anything(version: Version) -> bool:  # noqa: ARG001
     return True
 
@@ -57,6 +62,7 @@ class View:
         policy: Policy,
         sources: Callable[[], Sources] | None = None,
         rules: Rulebook | None = None,
+        offers: Offers | None = None,
     ) -> None:
         self.target = target
         self.rules = rules
@@ -66,7 +72,7 @@ class View:
         self._sources = sources
         self._holds: dict[tuple[str, str], bool] = {}
         self._python_fits: dict[str, bool] = {}
-        self._built: dict[tuple[str, str], Candidate | Rejection] = {}
+        self._offers: Offers = {} if offers is None else offers
         self._extras: dict[tuple[int, str], Candidate] = {}
         self._required: dict[int, tuple[Requirement, ...]] = {}
         self._sourced: dict[tuple[str, Source], Candidate] = {}
@@ -376,11 +382,12 @@ class View:
         yield from waiting
 
     def _candidate(self, listing: Listing, text: str) -> Candidate | Rejection:
-        found = self._built.get((listing.name, text))
+        mark = (listing.name, text, self.rules is not None and listing.name in self.rules.pinned)
+        found = self._offers.get(mark)
         if found is None:
             # A guess in another thread may be as far: one object per candidate, the first.
             found = offer(listing, text, self.target, self.policy, self._fits_python, self.rules)
-            found = self._built.setdefault((listing.name, text), found)
+            found = self._offers.setdefault(mark, found)
         return found
 
     def _fits_python(self, text: str) -> bool:
