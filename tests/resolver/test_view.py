@@ -412,7 +412,7 @@ def test_guesses_only_fill_the_catalog() -> None:
     projects = {"p": {"1.0": Release(["q"])}, "q": {"1.0": Release(["r"])}, "r": {"1.0": Release()}}
     catalog = DictCatalog(projects, "threads")
     seen = View(TARGET, catalog, Policy())
-    seen.foresee(seen.roots(declared("p")))
+    seen.guesses.foresee(seen.roots(declared("p")))
     for thread in catalog.threads:
         thread.join()
     assert {name.split("-")[0] for name in catalog.read} == {"p", "q", "r"}

@@ -46,6 +46,8 @@ class Probe(NamedTuple):
     ask: Callable[[Question], Question]
     then: Callable[[Resolution], Change | None]
     """What the premise becomes, by the answer."""
+    direction: str
+    """Probes of a premise in the same direction come one after the other."""
     easier: Callable[[Question], Question] | None = None
     """Where the nearest is too hard to find: any that does."""
 
@@ -110,13 +112,15 @@ def probes(item: Item, question: Question, there: Callable[[str], Sequence[Versi
     elif item.kind == "target" and item.name == "glibc":
         mine = question.target.platform.release
         newer = [f"2.{minor}" for minor in _GLIBCS if (2, minor) > mine]
-        yield from (_to(item, value, 140 + far) for far, value in enumerate(newer))
+        yield from (_to(item, value, 140 + far, "newer") for far, value in enumerate(newer))
     elif item.kind == "target" and item.name == "driver":
-        yield from (_to(item, value, 160 + far) for far, value in enumerate(_drivers(question)))
+        yield from (_to(item, value, 160 + far, "newer") for far, value in enumerate(_drivers(question)))
     elif item.kind == "target" and item.name == "cuda":
-        yield _to(item, "", 120)
+        yield _to(item, "", 120, "any")
     elif item.name == "exclude-newer":
-        yield Probe(item, lambda asked: _with_value(asked, "exclude-newer", ""), lambda found: _until(item, found))
+        yield Probe(
+            item, lambda asked: _with_value(asked, "exclude-newer", ""), lambda found: _until(item, found), "later"
+        )
 
 
 # -- lines
@@ -139,8 +143,12 @@ def _of_line(item: Item, line: Declared, there: Callable[[str], Sequence[Version
             yield _moved(item, line, f">{high}", high, lowest=wanted.exact)
     for extra in line.extras:
         less = line._replace(extras=tuple(one for one in line.extras if one != extra))
-        change = Change(item, less, distance=180)
-        yield Probe(item, lambda asked, change=change: changed(asked, [change]), lambda _, change=change: change)  # type: ignore[misc]
+        yield _without_extra(item, less, extra)
+
+
+def _without_extra(item: Item, line: Declared, extra: str) -> Probe:
+    change = Change(item, line, distance=180)
+    return Probe(item, lambda asked: changed(asked, [change]), lambda _: change, f"without {extra}")
 
 
 def _moved(item: Item, line: Declared, probe: str, old: Version, *, lowest: bool = False) -> Probe:
@@ -160,7 +168,7 @@ def _moved(item: Item, line: Declared, probe: str, old: Version, *, lowest: bool
         return Change(item, new, distance=_distance(old, pin.version))
 
     easier = (lambda question: _with_line(question, item, line._replace(specifier=probe))) if lowest else None
-    return Probe(item, ask, then, easier)
+    return Probe(item, ask, then, probe[:1], easier)
 
 
 def _clauses(text: str) -> Iterable[Specifier]:
@@ -196,7 +204,8 @@ def _distance(old: Version, new: Version) -> int:
     first, second = (*old.release, 0, 0, 0)[:3], (*new.release, 0, 0, 0)[:3]
     for place, (one, other) in enumerate(zip(first, second, strict=True)):
         if one != other:
-            weight = (300, 200 if first[0] == 0 else 100, 0)[place]
+            early = first[0] == 0
+            weight = (300, 200 if early else 100, 100 if early and first[1] == 0 else 0)[place]
             return weight + min(90, abs(one - other))
     return 0
 
@@ -204,11 +213,12 @@ def _distance(old: Version, new: Version) -> int:
 # -- facts and options
 
 
-def _to(item: Item, value: str, distance: int) -> Probe:
+def _to(item: Item, value: str, distance: int, direction: str) -> Probe:
     return Probe(
         item,
         lambda asked: _with_value(asked, item.name, value),
         lambda _: Change(item, value=value, distance=distance),
+        direction,
     )
 
 
@@ -216,7 +226,7 @@ def _of_python(item: Item, question: Question) -> Iterator[Probe]:
     minor = question.target.minor[1]
     for other in sorted(_PYTHONS, key=lambda one: (abs(one - minor), one)):
         if other != minor:
-            yield _to(item, f"3.{other}", 150 + 10 * abs(other - minor))
+            yield _to(item, f"3.{other}", 150 + 10 * abs(other - minor), "newer" if other > minor else "older")
 
 
 def _drivers(question: Question) -> list[str]:

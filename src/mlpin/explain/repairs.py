@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlpin.candidate import distribution
 from mlpin.errors import MlpinError
 from mlpin.explain import premises
 from mlpin.explain.changes import Change, Probe, changed, probes
@@ -93,6 +94,8 @@ class Repairs:
             self.finished = not any(self._worth(node) for _, _, node in self._queue)
         except Spent:
             self.finished = False
+        finally:
+            self.found = _best(self.found)
 
     def _worth(self, node: _Node) -> bool:
         """Whether a set is still to be tried: none of what it contains does by itself, and no smaller ones suffice."""
@@ -140,14 +143,12 @@ class Repairs:
         for item in originals:
             others = tuple(change for change in node.changes if change.item != item)
             base = changed(small, others)
-            solved = 0
+            done: set[str] = set()
             for probe in probes(item, question, self._there):
-                # Of a fact's values, ordered by how far they are, the nearest that do are enough.
-                if solved >= 2:
-                    break
-                change = self._answered(probe, base)
+                # Of a fact's values, ordered by how far they are, the nearest one in a direction is enough.
+                change = None if probe.direction in done else self._answered(probe, base)
                 if change is not None:
-                    solved += 1
+                    done.add(probe.direction)
                     self._push(_Node((*others, change), context))
 
     def _answered(self, probe: Probe, question: Question) -> Change | None:
@@ -166,6 +167,17 @@ class Repairs:
         if mark not in self._seen:
             self._seen.add(mark)
             heappush(self._queue, (node.rank, len(self._seen), node))
+
+
+def _best(found: Sequence[Found]) -> list[Found]:
+    """Those that need nothing to be built for what they change, if there are any."""
+    ready = [one for one in found if not any(_must_be_built(one, change) for change in one.changes)]
+    return ready or list(found)
+
+
+def _must_be_built(one: Found, change: Change) -> bool:
+    pin = one.resolution.pins.get(distribution(change.item.name)) if change.declared is not None else None
+    return pin is not None and pin.source is None and not pin.wheels
 
 
 def pins(resolution: Resolution) -> dict[str, str]:

@@ -11,6 +11,7 @@ from mlpin.resolver.requirements import specifier
 if TYPE_CHECKING:
     from packaging.version import Version
 
+_ORDER = ("===", "==", "~=", ">=", ">", "<=", "<", "!=")
 _SPELLED = 3
 """So many different ranges are told one by one."""
 
@@ -31,9 +32,10 @@ def needs(asked: Sequence[tuple[Version, str]], name: str, there: Sequence[Versi
     `asked` has the specifier of each release, `there` are the versions that exist, `rivals` the specifiers that others
     have for `name`: what is said in short must still exclude them.
     """
-    texts = {
-        text: [version for version, other in asked if other == text] for text in dict.fromkeys(t for _, t in asked)
-    }
+    asked = [(version, brief(text, there, rivals)) for version, text in asked]
+    texts: dict[str, list[Version]] = {}
+    for version, text in asked:
+        texts.setdefault(text, []).append(version)
     if len(texts) <= _SPELLED:
         parts = [f"{which(versions)} {_verb(versions)} {name}{text}" for text, versions in texts.items()]
         return "; ".join(parts)
@@ -47,6 +49,17 @@ def needs(asked: Sequence[tuple[Version, str]], name: str, there: Sequence[Versi
     ours = [one for one in there if wanted[0] <= one <= wanted[-1]]
     each = "another one each" if not any(_admits(rivals, one) for one in ours) else f"none of them {name}{rivals[0]}"
     return f"{which(versions)} {_verb(versions)} {name} {wanted[0]} to {wanted[-1]}, {each}"
+
+
+def brief(text: str, there: Sequence[Version], rivals: Sequence[str]) -> str:
+    """A specifier in its usual order, without exclusions that have no part in a clash with `rivals`."""
+    from packaging.specifiers import SpecifierSet
+
+    clauses = sorted(SpecifierSet(text), key=lambda one: (_ORDER.index(one.operator), str(one.version)))
+    short = ",".join(str(one) for one in clauses if one.operator != "!=")
+    if short and not any(specifier(short).contains(one) and _admits(rivals, one) for one in there):
+        return short
+    return ",".join(map(str, clauses))
 
 
 def _verb(versions: Sequence[Version]) -> str:

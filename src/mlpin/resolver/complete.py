@@ -163,6 +163,7 @@ class Search:
             if self._place(frame, candidate):
                 return True
             self._take_back(frame)
+            self._view.guesses.passed(candidate)
         return False
 
     def _place(self, frame: _Frame, candidate: Candidate) -> bool:

@@ -57,6 +57,7 @@ class _Reporter(BaseReporter["Requirement", Candidate, Key]):
         self.rounds = index + 1
 
     def rejecting_candidate(self, criterion: Any, candidate: Candidate) -> None:  # noqa: ARG002
+        self._view.guesses.passed(candidate)
         self._patience -= 1
         if self._patience < 0:
             raise ResolutionTooDeep(self.rounds)
@@ -67,7 +68,7 @@ class _Reporter(BaseReporter["Requirement", Candidate, Key]):
             self.refused[Rejection(name, version, "files", requirement.reason, requirement.remedy)] = None
             if requirement.older_too:
                 self._view.end(requirement.candidate)
-        self._view.foresee((requirement,))
+        self._view.guesses.foresee((requirement,))
 
 
 class _Search(Search["Requirement", Candidate, Key]):
@@ -108,7 +109,7 @@ def solve(
     effort: Effort = Effort(),  # noqa: B008 - a frozen value
 ) -> Outcome:
     """The outcome for `roots` on the view's target. Raises what the catalog raises (an index that fails)."""
-    view.foresee(roots)
+    view.guesses.foresee(roots)
     walk = _Walk(view, roots, progress)
     found = walk.resolution(effort.patience)
     if found is not None:

@@ -26,6 +26,7 @@ from mlpin.candidate import (
 from mlpin.errors import BadDistribution, IndexUnavailable, InputError
 from mlpin.index.names import version as parsed
 from mlpin.requirement import Declared, IndexSource, Origin, Source
+from mlpin.resolver.guesses import Guesses
 from mlpin.resolver.offer import NEAR_RELEASES, near, offer
 from mlpin.resolver.policy import Policy
 from mlpin.resolver.requirements import PythonRange, SameVersion, Sourced, Specified, Unusable, specifier
@@ -76,7 +77,6 @@ class View:
         self._extras: dict[tuple[int, str], Candidate] = {}
         self._required: dict[int, tuple[Requirement, ...]] = {}
         self._sourced: dict[tuple[str, Source], Candidate] = {}
-        self._foreseen: set[tuple[Key, str]] = set()
         self._newest: dict[str, Metadata] = {}
         self._ends: dict[Key, Version] = {}
         self._taken: dict[str, list[Version]] = {}
@@ -88,6 +88,7 @@ class View:
                 self.constraints.setdefault(declared.name, []).extend(
                     self._declared(declared, extras=(), overridden=False)
                 )
+        self.guesses = Guesses(self, catalog)
         self.direct: set[str] = set()
         """The names that the user's own lines ask for."""
 
@@ -415,35 +416,3 @@ class View:
                 parsed(one.version) for one in self.rejections(name) if one.kind in {"rule", "line"}
             ]
         return known
-
-    # -- guesses
-
-    def foresee(self, requirements: Iterable[Requirement]) -> None:
-        """Let the catalog fetch what these requirements will probably need. Never blocks, decides nothing."""
-        for requirement in requirements:
-            if isinstance(requirement, Specified):
-                mark = (requirement.key, requirement.specifier.text)
-                if mark not in self._foreseen:
-                    self._foreseen.add(mark)
-                    self._catalog.foresee(lambda wanted=requirement: self._guess(wanted))  # type: ignore[misc]
-            elif isinstance(requirement, SameVersion) and requirement.key.extra:
-                same = (requirement.key, str(requirement.candidate.version))
-                if same not in self._foreseen:
-                    self._foreseen.add(same)
-                    extra = self.seen_as(requirement.candidate, requirement.key)
-                    self._catalog.foresee(lambda known=extra: self.foresee(list(self.requires(known))))  # type: ignore[misc]
-
-    def _guess(self, wanted: Specified) -> None:
-        preferred = self.preferred(wanted.key)
-        if preferred is not None and wanted.admits(preferred):
-            best: Candidate | None = preferred
-        else:
-            found = (
-                candidate
-                for candidate in self.candidates(wanted.key, wanted.specifier.contains)
-                if candidate.yanked is None
-            )
-            finals = self.policy.prerelease != "allow"
-            best = next((candidate for candidate in found if not (finals and candidate.version.is_prerelease)), None)
-        if best is not None:
-            self.foresee(list(self.requires(best)))
