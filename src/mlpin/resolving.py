@@ -72,25 +72,18 @@ class Asker:
         self._offers: dict[tuple[Any, ...], Offers] = {}
         self._occasions: dict[tuple[Any, ...], tuple[bool, bool]] = {}
 
-    def answer(self, question: Question, effort: Effort = Effort()) -> tuple[Outcome, View]:  # noqa: B008
-        """How it ends, best builds and advice first."""
+    def answer(self, question: Question) -> tuple[Outcome, View]:
+        """How it ends, best builds and advice first, every file with a hash."""
         while True:
-            outcome, view = self._advised(question, effort)
+            outcome, view = self.solve(question)
             absent = _absent(outcome, self._catalog) if isinstance(outcome, Resolution) else {}
             if not absent:
                 return outcome, view
             policy = question.policy
             question = question._replace(policy=policy._replace(absent={**policy.absent, **absent}))
 
-    def refuse(self, question: Question, effort: Effort = Effort()) -> tuple[Outcome, View]:  # noqa: B008
-        """How it ends where neither the choice of builds nor advice counts: what only this refuses is impossible."""
-        return self._attempt(question, question.rulebook(steering=False, choosing=False), effort)
-
-    def least(self, question: Question) -> tuple[View, list[Requirement]]:
-        """The view in which `refuse` searches, and the roots."""
-        return self._view(question, question.rulebook(steering=False, choosing=False))
-
-    def _advised(self, question: Question, effort: Effort) -> tuple[Outcome, View]:
+    def solve(self, question: Question, effort: Effort = Effort()) -> tuple[Outcome, View]:  # noqa: B008
+        """How it ends, best builds and advice first. No file is downloaded for its hash."""
         hasty = min(HASTY, effort)
         book = question.rulebook(steering=True, choosing=True)
         outcome, view = self._attempt(question, book, hasty)
@@ -100,6 +93,14 @@ class Asker:
         if isinstance(outcome, GaveUp) or (isinstance(outcome, Conflict) and book.advised):
             outcome, view = self.refuse(question, effort)
         return outcome, view
+
+    def refuse(self, question: Question, effort: Effort = Effort()) -> tuple[Outcome, View]:  # noqa: B008
+        """How it ends where neither the choice of builds nor advice counts: what only this refuses is impossible."""
+        return self._attempt(question, question.rulebook(steering=False, choosing=False), effort)
+
+    def least(self, question: Question) -> tuple[View, list[Requirement]]:
+        """The view in which `refuse` searches, and the roots."""
+        return self._view(question, question.rulebook(steering=False, choosing=False))
 
     def _attempt(self, question: Question, rules: Rulebook, effort: Effort) -> tuple[Outcome, View]:
         mark = _mark(question, rules)

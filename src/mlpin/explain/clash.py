@@ -171,6 +171,12 @@ def _links(view: View, roots: Sequence[Requirement], proof: complete.Verdict) ->
             kept = [one for one in less if one in proof.involved]
     final = checked(_Reduced(view, kept), roots, complete.BUDGET)
     met = final.met if final.pins is None and not final.gave_up else proof.met
-    return tuple(
-        edge for edge in met if edge.parent is not None and not _structural(edge.requirement) and group_of(edge) in kept
-    )
+    edges = [edge for edge in met if edge.parent is not None and not _structural(edge.requirement)]
+    edges = [edge for edge in edges if group_of(edge) in kept]
+    # What is offered only to what pins it was looked at for the proof alone, where there is anything else.
+    offered = {group_of(edge) for edge in edges if not _held_back(edge)}
+    return tuple(edge for edge in edges if not (_held_back(edge) and group_of(edge) in offered))
+
+
+def _held_back(edge: Edge) -> bool:
+    return edge.parent is not None and edge.parent.yanked is not None

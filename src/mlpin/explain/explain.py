@@ -216,6 +216,6 @@ def _move(change: Change, solved: Mapping[str, str]) -> Move:
         return Move(item.name, "", change.value)
     if change.declared.extras != item.declared.extras:
         gone = sorted({*item.declared.extras} - {*change.declared.extras})
-        return Move(f"{item.name}[{','.join(gone)}]", "asked for", "")
+        return Move(f"{item.name}[{','.join(gone)}]", "", "")
     old = item.declared.specifier
     return Move(item.name, old.removeprefix("==") if specifier(old).exact else old, solved.get(item.name, ""))

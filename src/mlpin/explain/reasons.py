@@ -14,6 +14,8 @@ from mlpin.explain.spans import needs, which
 from mlpin.index.names import version
 from mlpin.index.url import redacted
 from mlpin.matrix.judge import label_of
+from mlpin.matrix.labels import built
+from mlpin.matrix.rule import LABEL
 from mlpin.outcome import Edge, Group, group_of
 from mlpin.resolver.requirements import PythonRange, Sourced, Specified, Unusable
 from mlpin.resolver.rules import OnLine, Ruled
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 Place = Callable[[str], tuple[str, str, int]]
 """Where a field of the target or an option was said: in words, the file, the line (empty and 0: in no file)."""
 _LABEL = re.compile(r"\+(cpu|cu\d{2,3}|rocm[\d.]+)\b")
+_VERB = re.compile("(is|has|was|needs|fails) ")
+_SAID = 3
 _OFFERED = 2
 """So many reasons why versions of one package are not offered are told; more are like them."""
 
@@ -191,8 +195,11 @@ class _Telling:
         for edge in edges:
             if isinstance(edge.requirement, Ruled) and edge.parent is not None:
                 by_words.setdefault(edge.requirement.said, []).append(edge.parent.version)
+        if len(by_words) > 1 and rule.table[0][1] == LABEL:
+            text = f"{parent} {_builds([one for versions in by_words.values() for one in versions])}"
+            return Link("rule", text, parent.name, (rule.other,), rule.evidence, rule.id, rule.symptom, rule.source)
         parts = []
-        for words, versions in list(by_words.items())[:3]:
+        for words, versions in list(by_words.items())[:_SAID]:
             parts.append(f"{parent} {which(versions)} {words if len(set(versions)) == 1 else _plural(words)}")
         more = len(by_words) - len(parts)
         text = "; ".join(parts) + (f"; and {more} more of this kind" if more else "")
@@ -247,6 +254,10 @@ class _Telling:
                 text = f"{name} {which(one.version for one in yanked)} was yanked from the index{reason}"
                 yield Link("offered", text, name, (), "index")
         yield from self._rejected(name, relevant)
+        if not relevant and not requirements and sum(any(map(_restricts, asked)) for asked in by_group) == 1:
+            offered = [one.version for one in self._view.candidates(distribution(name)) if one.yanked is None]
+            if offered:
+                yield Link("offered", f"of {name} the target is offered {which(offered)}", name, (), "index")
 
     def _no_such(self, name: str, asked: Sequence[Specified]) -> Link:
         listing = self._view.listing(name)
@@ -278,12 +289,15 @@ class _Telling:
         for one in rejections:
             groups.setdefault((one.reason, one.rule), []).append(one)
         for (reason, rule), group in list(groups.items())[:_OFFERED]:
-            text = f"{name} {which(version(one.version) for one in group)}: {reason}"
+            these = which(version(one.version) for one in group)
+            text = (
+                f"{name} {these} {reason}" if len(group) == 1 and _VERB.match(reason) else f"{name} {these}: {reason}"
+            )
             ends = tuple(dict.fromkeys(filter(None, (group[0].fact, rule))))
-            found = self._graded(rule)
-            source = found.source if found else tuple(filter(None, (group[0].source,)))
-            grade: Evidence = found.evidence if found else "documented" if source else "index"
-            yield Link("offered", text, name, ends, grade, rule, found.symptom if found else "", source)
+            of = self._graded(rule)
+            source = of.source if of else tuple(filter(None, (group[0].source,)))
+            grade: Evidence = of.evidence if of else "documented" if source else "index"
+            yield Link("offered", text, name, ends, grade, rule, of.symptom if of else "", source)
         rest = [one for group in list(groups.values())[_OFFERED:] for one in group]
         if rest:
             count = "1 more version" if len(rest) == 1 else f"{len(rest)} more versions"
@@ -311,6 +325,22 @@ class _Telling:
         which_ones = which(version(version(one.version).public) for one in rejections)
         text = f"{name} {which_ones}: built for CUDA {lines}; driver {target.hardware.driver}{most}"
         return Link("offered", text, name, ("driver",), "documented", source=(rejections[0].source,))
+
+
+def _builds(versions: Sequence[Version]) -> str:
+    """What builds whose labels name a torch and a CUDA version are for, after the name of the package."""
+    labels = [built(str(one)) for one in versions]
+    torches = sorted({of.torch for of in labels if of.torch}, key=version)
+    cudas = sorted({of.cuda for of in labels if of.cuda}, key=version)
+    releases = which(version(one.public) for one in versions)
+    count = f", {len(labels)} builds" if len(labels) > 1 else ""
+    each = "each for one torch of " if len(torches) > 1 else "for torch "
+    with_cuda = f" and one CUDA of {', '.join(cudas)}" if len(cudas) > 1 else f", with CUDA {' '.join(cudas)}"
+    return f"{releases}{count}, {each}{', '.join(torches)}{with_cuda if cudas else ''}"
+
+
+def _restricts(one: Requirement) -> bool:
+    return not isinstance(one, Specified) or bool(one.specifier.text)
 
 
 def _any(asked: Sequence[Requirement], text: str) -> bool:

@@ -117,7 +117,7 @@ class Repairs:
         for number, question in enumerate(self._questions):
             asked = changed(question, node.changes)
             try:
-                outcome, _ = self._asker.answer(asked)
+                outcome, _ = self._asker.solve(asked)
             except MlpinError:
                 return
             if isinstance(outcome, Conflict):
@@ -155,9 +155,9 @@ class Repairs:
         """What a probe makes of its premise where the lines of the clash are then solved."""
         self._budget.spend(probe.item.name)
         try:
-            outcome, _ = self._asker.answer(probe.ask(question), _EFFORT)
+            outcome, _ = self._asker.solve(probe.ask(question), _EFFORT)
             if probe.easier is not None and isinstance(outcome, GaveUp):
-                outcome, _ = self._asker.answer(probe.easier(question))
+                outcome, _ = self._asker.solve(probe.easier(question))
         except MlpinError:
             return None
         return probe.then(outcome) if isinstance(outcome, Resolution) else None

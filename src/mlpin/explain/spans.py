@@ -48,7 +48,7 @@ def needs(asked: Sequence[tuple[Version, str]], name: str, there: Sequence[Versi
         return f"{which(versions)} each need a {name} that does not exist"
     ours = [one for one in there if wanted[0] <= one <= wanted[-1]]
     each = "another one each" if not any(_admits(rivals, one) for one in ours) else f"none of them {name}{rivals[0]}"
-    return f"{which(versions)} {_verb(versions)} {name} {wanted[0]} to {wanted[-1]}, {each}"
+    return f"{which(versions)} {_verb(versions)} {name} {wanted[0].public} to {wanted[-1].public}, {each}"
 
 
 def brief(text: str, there: Sequence[Version], rivals: Sequence[str]) -> str:

@@ -15,6 +15,8 @@ def listing(matrix: Matrix, name: str) -> Listing | None:
 
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
+    if name in matrix.listings:
+        return matrix.listings[name]
     versions: dict[str, list[Artifact]] = {}
     for release in matrix.wheels(name):
         hashes = dict(release.hashes)
@@ -34,6 +36,6 @@ def listing(matrix: Matrix, name: str) -> Listing | None:
                     build="".join(map(str, build)),
                 )
             )
-    if not versions:
-        return None
-    return Listing(name, ORIGIN, {version: tuple(files) for version, files in versions.items()})
+    found = Listing(name, ORIGIN, {version: tuple(files) for version, files in versions.items()}) if versions else None
+    matrix.listings[name] = found
+    return found

@@ -16,6 +16,7 @@ from mlpin.matrix.tables import Gpu, Line, Supplied, Wheels
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from mlpin.candidate import Listing
     from mlpin.matrix.labels import Built
     from mlpin.matrix.read import Source
 
@@ -40,8 +41,11 @@ class Matrix:
         mine = {rule.other for rule in own.rules if not rule.of_target} if own else set()
         self.others: frozenset[str] = packed.others | mine
         self._rules: dict[str, tuple[Rule, ...]] = {}
+        self._wheels: dict[str, tuple[Wheels, ...]] = {}
         self.labels: dict[tuple[str, str, str], Built] = {}
         """What `judge.label_of` has worked out, by package, version and platform."""
+        self.listings: dict[str, Listing | None] = {}
+        """What `listing.listing` has made, by package."""
 
     @classmethod
     def shipped(cls, own: Source | None = None, off: Mapping[str, str] | None = None) -> Matrix:
@@ -172,8 +176,11 @@ class Matrix:
 
     def wheels(self, package: str) -> tuple[Wheels, ...]:
         """Files of the package that no index lists."""
-        own = [item for item in self._extra.wheels if item.package == package] if self._extra else []
-        return (*self._packed.wheels(package), *own)
+        known = self._wheels.get(package)
+        if known is None:
+            own = [item for item in self._extra.wheels if item.package == package] if self._extra else []
+            known = self._wheels[package] = (*self._packed.wheels(package), *own)
+        return known
 
     def supplied(self, package: str, text: str) -> Supplied | None:
         """Metadata for a release whose own cannot be read: of a listed release file, else what stands for a range."""

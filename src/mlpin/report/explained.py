@@ -10,7 +10,7 @@ from mlpin.report.wrap import wrapped
 
 _PLACE = 22
 """Places up to this width stand in a column."""
-_SOURCES = 2
+_CITED = 90
 
 
 def explained(one: Explanation, apply: str = "") -> str:
@@ -50,21 +50,31 @@ def _clash(clash: Clash) -> list[str]:
         lines += wrapped(text, f"  {where:<{width}}  ", " " * (width + 4))
     if clash.links:
         lines.append("because")
+        cited: set[str] = set()
         for link in clash.links:
-            lines += _link(link)
+            lines += wrapped(visible(link.text) + _symptom(link), "  ", "      ")
+            if (source := _source(link)) not in cited:
+                cited.add(source)
+                lines += wrapped(source, "      ", "      ")
     return lines
 
 
-def _link(link: Link) -> Iterator[str]:
-    text = visible(link.text)
-    if link.symptom:
-        text += f": {visible(link.symptom)}"
-    yield from wrapped(text, "  ", "      ")
-    if link.rule or link.source:
-        rule = f"rule {link.rule}, " if link.rule else ""
-        more = len(link.source) - _SOURCES
-        told = "; ".join(map(visible, link.source[:_SOURCES])) + (f"; {more} more" if more > 0 else "")
-        yield from wrapped(f"{rule}{link.evidence}: {told}" if told else f"{rule}{link.evidence}", "      ", "      ")
+def _symptom(link: Link) -> str:
+    """What a user would see: the first of the messages."""
+    return f": {visible(link.symptom.partition(';')[0])}" if link.symptom else ""
+
+
+def _source(link: Link) -> str:
+    """Where the link is from, in short; empty for what releases declare and indexes have."""
+    if not link.rule and not link.source:
+        return ""
+    rule = f"rule {link.rule}, " if link.rule else ""
+    if not link.source:
+        return f"{rule}{link.evidence}"
+    first = visible(link.source[0])
+    first = first if len(first) <= _CITED else f"{first[:_CITED].rstrip()}…"
+    more = f" and {len(link.source) - 1} more" if len(link.source) > 1 else ""
+    return f"{rule}{link.evidence}: {first}{more}"
 
 
 def _repairs(one: Explanation) -> list[str]:

@@ -371,18 +371,16 @@ class Rulebook:
         """Why a source archive is no stand-in for a wheel that is built for one torch and one CUDA."""
         if self.facts.accelerator != "cuda" or not self.matrix.wheels(name):
             return None
-        made = {built(version) for version in (self.releases(name) or Listing(name, "", {})).versions}
-        torches = sorted(
-            {of.torch for of in made if of.torch}, key=lambda dotted: [int(part) for part in dotted.split(".")]
-        )
-        cudas = sorted({of.cuda for of in made if of.cuda}, key=parsed)
-        return Rejection(
-            name,
-            text,
-            "rule",
-            f"is a source archive; its wheels are for torch {', '.join(torches)} with CUDA {', '.join(cudas)}",
-            f"--no-binary {name} to have it built on the target",
-        )
+        listed = (self.releases(name) or Listing(name, "", {})).versions
+        made = {built(version) for version in listed if version.partition("+")[0] == text}
+        reason = "is a source archive"
+        if made:
+            torches = sorted({of.torch for of in made if of.torch}, key=parsed)
+            cudas = sorted({of.cuda for of in made if of.cuda}, key=parsed)
+            reason += f"; its wheels are for torch {', '.join(torches)} with CUDA {', '.join(cudas)}"
+        else:
+            reason += ", and no wheel of this release is known for CUDA"
+        return Rejection(name, text, "rule", reason, f"--no-binary {name} to have it built on the target")
 
 
 def _is_major(label: str) -> bool:
