@@ -7,6 +7,7 @@ answer must be a solution there. Indexes are served on loopback, the command run
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,17 +83,29 @@ def index_of() -> Iterator[Callable[[str], str]]:
 
 
 @pytest.fixture
-def lock(index_of: Callable[[str], str], tmp_path: Path, environ: Any, monkeypatch: pytest.MonkeyPatch) -> Lock:
+def lock(asked: Callable[..., list[str]], tmp_path: Path, environ: Any, monkeypatch: pytest.MonkeyPatch) -> Lock:
     """Lock a scenario for one target: the exit status and the pins."""
     monkeypatch.chdir(tmp_path)
 
     def run(scenario: dict[str, Any], python: str, platform: str) -> tuple[int, list[Any]]:
+        lock = tmp_path / "pylock.toml"
+        lock.unlink(missing_ok=True)
+        status = cli.main(["lock", *asked(scenario, python, platform), "--quiet", "-o", "pylock.toml"])
+        assert lock.exists() == (status == 0)
+        return status, runner.read_pylock(lock.read_text()) if lock.exists() else []
+
+    return run
+
+
+@pytest.fixture
+def asked(index_of: Callable[[str], str], tmp_path: Path) -> Callable[..., list[str]]:
+    """The files of a scenario, and the arguments that ask for them."""
+
+    def written(scenario: dict[str, Any], python: str, platform: str) -> list[str]:
         options = scenario["options"]
         (tmp_path / "requirements.in").write_text("".join(f"{line}\n" for line in scenario["root"]["requires"]))
         (tmp_path / "constraints.txt").write_text("".join(f"{line}\n" for line in scenario.get("constraints", [])))
-        lock = tmp_path / "pylock.toml"
-        lock.unlink(missing_ok=True)
-        command = ["lock", "requirements.in", "--quiet", "--index-url", index_of(scenario["name"]), "-o", "pylock.toml"]
+        command = ["requirements.in", "--index-url", index_of(scenario["name"])]
         command += ["--python", python, "--platform", platform, "--resolution", options.get("resolution") or "highest"]
         command += ["--cache-dir", str(tmp_path / "cache")]
         command += ["--pre"] if options.get("prereleases") else []
@@ -101,11 +114,9 @@ def lock(index_of: Callable[[str], str], tmp_path: Path, environ: Any, monkeypat
             command += ["--no-binary", name]
         for name in options.get("no_build") or []:
             command += ["--only-binary", name]
-        status = cli.main(command)
-        assert lock.exists() == (status == 0)
-        return status, runner.read_pylock(lock.read_text()) if lock.exists() else []
+        return command
 
-    return run
+    return written
 
 
 def test_a_trivial_scenario_is_solved(lock: Lock) -> None:
@@ -164,6 +175,43 @@ def _each_target(scenario: dict[str, Any], lock: Lock) -> None:
     assert newest_python
     # No solution for all at once means: for one of the targets there is none.
     assert (statuses == {0}) == scenario["expected"]["satisfiable"]
+
+
+UNSOLVABLE = [
+    scenario
+    for scenario in SCENARIOS
+    if not scenario["expected"]["satisfiable"]
+    and not scenario["options"].get("universal")
+    and scenario["name"] not in EXCEPTIONS
+]
+
+
+@pytest.mark.parametrize("scenario", UNSOLVABLE, ids=lambda scenario: f"{scenario['suite']}-{scenario['name']}")
+def test_an_unsolvable_scenario_is_explained(
+    scenario: dict[str, Any], lock: Lock, asked: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lines that are named are impossible by themselves; where they are said to be the fewest, each is needed."""
+    python = scenario["options"].get("python") or scenario["environment"]["python"]
+    platform = scenario["options"].get("python_platform") or "linux-x86_64"
+    capsys.readouterr()
+    assert cli.main(["explain", *asked(scenario, python, platform), "--format", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    premises = [one for one in found["clash"] if one["role"] == "premise"]
+    named = {(one["kind"], one["line"]) for one in premises if one["line"]}
+
+    def alone(kept: set[tuple[str, int]]) -> int:
+        def some(kind: str, lines: list[str]) -> list[str]:
+            return [line for number, line in enumerate(lines, 1) if (kind, number) in kept]
+
+        root = {**scenario["root"], "requires": some("requirement", scenario["root"]["requires"])}
+        limits = some("constraint", scenario.get("constraints", []))
+        return lock({**scenario, "root": root, "constraints": limits}, python, platform)[0]
+
+    assert named
+    assert [one for one in found["clash"] if one["role"] == "link"] or len(named) > 1
+    assert alone(named) == 1
+    if found["minimal"]:
+        assert {alone(named - {one}) for one in named} == {0}
 
 
 def test_the_exceptions_are_scenarios() -> None:
