@@ -1,23 +1,27 @@
-"""Explanations of a run that made no lock: from its results to what is said of them, and a repair written."""
+"""Explanations of a run: why it made no lock, what would mend that, and why it came out as it did."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
-from mlpin.errors import UsageError
+from mlpin.errors import UnknownPackage, UsageError
+from mlpin.explain import why as newer
 from mlpin.explain.explain import Options, explanation
 from mlpin.explain.places import Places
+from mlpin.explain.repairs import pins
 from mlpin.lock import file as lock_file
 from mlpin.manifest.model import Context
-from mlpin.opening import RunOptions, no_fetch
-from mlpin.outcome import Conflict, GaveUp
+from mlpin.opening import RunOptions, no_fetch, open_catalog
+from mlpin.outcome import Conflict, GaveUp, Resolution
 from mlpin.pipeline import Asked, LockResult, TargetResult, ask
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mlpin.explain.explain import Explained
+    from mlpin.explain.why import Why, WhyNot
     from mlpin.settings import Settings
 
 
@@ -37,12 +41,11 @@ def explained(
     tell: Callable[[str], None] | None = None,
 ) -> list[Repairable]:
     """What is to be said of the targets that have no lock: the first one, or with `every` each of them."""
-    context = Context(options.root, options.environ, no_fetch)
     found = []
     for target in result.failed if every else result.failed[:1]:
         assert isinstance(target.outcome, Conflict | GaveUp)
         assert target.asked is not None
-        places = Places(result.project, target.plan, options.settings, context)
+        places = _places(result, target, options)
         old = lock_file.read(target.plan.lock)
         questions = [target.asked.question]
         questions += [_asked(result, other, options).question for other in result.targets if other is not target]
@@ -54,11 +57,46 @@ def explained(
     return found
 
 
+def why(result: LockResult, options: RunOptions, name: str) -> Why:
+    """Why a package of the first target has its version. Raises `UnknownPackage` where it has no part in it."""
+    target = result.targets[0]
+    asked = _asked(result, target, options)
+    outcome, view = asked.asker.answer(asked.question)
+    assert isinstance(outcome, Resolution)
+    found = newer.why(name, asked.question, outcome, view, asked.asker, _places(result, target, options).place)
+    if found is None:
+        count = len(pins(outcome))
+        said = f"`{name}` is not among the {count} packages that are needed on {target.plan.target}"
+        near = get_close_matches(name.lower(), pins(outcome), 3)
+        raise UnknownPackage(said, hint=f"near to it: {', '.join(near)}" if near else None)
+    return found
+
+
+def why_not(result: LockResult, options: RunOptions, wanted: str, tell: Callable[[str], None] | None = None) -> WhyNot:
+    """What holds a requirement back on the first target, or what would move with it."""
+    target = result.targets[0]
+    line = newer.wanted(wanted)
+    asked = _asked(result, target, options)
+    places = _places(result, target, options)
+    said = Options(places.place, places.spell, tell=tell, indexes=result.indexes)
+    old = lock_file.read(target.plan.lock)
+    now: Mapping[str, str] = old.versions if old else {}
+    if not now:
+        outcome, _ = asked.asker.answer(asked.question)
+        now = pins(outcome) if isinstance(outcome, Resolution) else {}
+    return newer.why_not(line, asked.question, asked.asker, now, said)
+
+
+def _places(result: LockResult, target: TargetResult, options: RunOptions) -> Places:
+    return Places(result.project, target.plan, options.settings, Context(options.root, options.environ, no_fetch))
+
+
 def _asked(result: LockResult, target: TargetResult, options: RunOptions) -> Asked:
     if target.asked is not None:
         return target.asked
-    assert result.catalog is not None
-    return ask(result.project, target.plan, result.catalog, lock_file.read(target.plan.lock), {}, options)
+    project = result.project
+    catalog = result.catalog or open_catalog(project.settings, options, None, project.matrix)
+    return ask(project, target.plan, catalog, lock_file.read(target.plan.lock), {}, options)
 
 
 def _ends(target: TargetResult) -> str:

@@ -87,11 +87,15 @@ class _Shrinking:
         """The fewest lines that clash with everything else in force."""
         found, _ = self._refusal(kept)
         kept = list(self._every) if found is None else premises.involved(kept, found)
-        for item in reversed(kept):
-            if item in kept:
-                less = [one for one in kept if one != item]
-                found, _ = self._refusal(less)
-                kept = kept if found is None else premises.involved(less, found)
+        for effort in (_EFFORT, Effort()):
+            self._unsure = False
+            for item in reversed(kept):
+                if item in kept:
+                    less = [one for one in kept if one != item]
+                    found, _ = self._refusal(less, effort)
+                    kept = kept if found is None else premises.involved(less, found)
+            if not self._unsure:
+                break
         return kept
 
     def _fewest_others(self, kept: list[Item]) -> list[Item]:
@@ -118,7 +122,7 @@ class _Shrinking:
         self._every += more
         return more
 
-    def _refusal(self, kept: Sequence[Item]) -> tuple[frozenset[Group] | None, View | None]:
+    def _refusal(self, kept: Sequence[Item], effort: Effort = _EFFORT) -> tuple[frozenset[Group] | None, View | None]:
         """What the refusal of some premises rests on; None where they can be solved, or it could not be settled."""
         try:
             self._budget.spend(", ".join(item.name for item in kept[:4]) or "no line")
@@ -127,7 +131,7 @@ class _Shrinking:
             return None, None
         try:
             question = premises.only(self._question, kept, self._every)
-            outcome, view = self._asker.refuse(question, _EFFORT)
+            outcome, view = self._asker.refuse(question, effort)
         except IndexUnavailable:
             self._unsure = True
             return None, None

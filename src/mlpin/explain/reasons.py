@@ -172,22 +172,13 @@ class _Telling:
             text = f"{parent} {which(asking)} cannot be used: {'; '.join(list(why)[:_OFFERED])}"
             yield Link("metadata", text, parent.name, (parent.name,), "index")
         elif isinstance(first, PythonRange):
-            asked = [
-                (edge.parent.version, str(edge.requirement.specifier.text))
-                for edge in edges
-                if edge.parent and isinstance(edge.requirement, PythonRange)
-            ]
-            yield Link("metadata", f"{parent} {needs(asked, 'Python ', (), ())}", parent.name, ("python",), "declared")
+            said = needs(_asked(edges), "Python ", (), ())
+            yield Link("metadata", f"{parent} {said}", parent.name, ("python",), "declared")
         elif isinstance(first, Sourced):
             text = f"{parent} {which(asking)} needs {first}"
             yield Link("metadata", text, parent.name, (key.name,), "declared")
         else:
-            asked = [
-                (edge.parent.version, edge.requirement.specifier.text)
-                for edge in edges
-                if edge.parent and isinstance(edge.requirement, Specified)
-            ]
-            said = needs(sorted(asked, key=lambda one: one[0]), str(key), self._there(key.name), self._rivals(group))
+            said = needs(_asked(edges), str(key), self._there(key.name), self._rivals(group))
             yield Link("metadata", f"{parent} {said}", parent.name, (key.name,), "declared")
 
     def _ruled(self, parent: Key, rule: Rule, edges: Sequence[Edge]) -> Link:
@@ -325,6 +316,15 @@ class _Telling:
         which_ones = which(version(version(one.version).public) for one in rejections)
         text = f"{name} {which_ones}: built for CUDA {lines}; driver {target.hardware.driver}{most}"
         return Link("offered", text, name, ("driver",), "documented", source=(rejections[0].source,))
+
+
+def _asked(edges: Sequence[Edge]) -> list[tuple[Version, str]]:
+    """What each version asks for, all of its requirements together; the oldest first."""
+    found: dict[Version, list[str]] = {}
+    for edge in edges:
+        if edge.parent is not None and isinstance(edge.requirement, Specified | PythonRange):
+            found.setdefault(edge.parent.version, []).append(edge.requirement.specifier.text)
+    return [(one, ",".join(filter(None, dict.fromkeys(found[one])))) for one in sorted(found)]
 
 
 def _builds(versions: Sequence[Version]) -> str:

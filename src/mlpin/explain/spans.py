@@ -55,7 +55,11 @@ def brief(text: str, there: Sequence[Version], rivals: Sequence[str]) -> str:
     """A specifier in its usual order, without exclusions that have no part in a clash with `rivals`."""
     from packaging.specifiers import SpecifierSet
 
-    clauses = sorted(SpecifierSet(text), key=lambda one: (_ORDER.index(one.operator), str(one.version)))
+    clauses = list(SpecifierSet(text))
+    joined = SpecifierSet(text, prereleases=True).to_range().to_specifier_set()
+    if joined is not None and len(joined) < len(clauses):
+        clauses = list(joined)
+    clauses.sort(key=lambda one: (_ORDER.index(one.operator), str(one.version)))
     short = ",".join(str(one) for one in clauses if one.operator != "!=")
     if short and not any(specifier(short).contains(one) and _admits(rivals, one) for one in there):
         return short

@@ -20,6 +20,8 @@ def explained(one: Explanation, apply: str = "") -> str:
         if number:
             lines += ["", *wrapped(f"Clash {number + 1} of {len(one.clashes)}", "", "")]
         lines += _clash(clash)
+    if one.status == "solvable":
+        lines.append("`mlpin explain NAME` says why a package has its version, and why no newer one.")
     lines += _repairs(one)
     if one.clashes:
         said = certainty(one.clashes[0], one)
