@@ -51,31 +51,14 @@ class Resolution(NamedTuple):
     """Versions that the search came to and passed over because their metadata cannot be had."""
 
 
-class Seen(NamedTuple):
-    """What an index has of a project: where, and its versions, newest first."""
-
-    name: str
-    index: str  # type: ignore[assignment]  # over tuple.index, which nobody needs here
-    versions: Sequence[str]
-
-
 class Conflict(NamedTuple):
     """A proof-backed refusal: no assignment satisfies the roots.
 
-    `clash` are the edges that cannot hold together; `chains` tells, for each parent candidate in them,
-    the edge by which it came in, up to the user's own lines. `rejections` are the versions of the names
-    in the clash that exist and were not offered, with reasons. `unknown` are names that no index has, `seen` is what
-    there is of the others.
-    `roots` are the user's own requirements that take part. `involved` are enough groups of edges for the proof: without
-    all others it is still impossible.
+    `clash` are edges that cannot hold together, where the search saw it last. `involved` are enough groups of edges for
+    the proof: without all others it is still impossible.
     """
 
     clash: Sequence[Edge]
-    chains: Mapping[Key, Edge]
-    roots: Sequence[Requirement]
-    rejections: Sequence[Rejection] = ()
-    unknown: Sequence[str] = ()
-    seen: Sequence[Seen] = ()
     involved: frozenset[Group] = frozenset()
 
 

@@ -131,19 +131,15 @@ def test_one_line_less_is_never_harder(problem: Problem, at: int) -> None:
 
 @often
 @given(problems())
-def test_a_conflict_names_what_the_user_can_change(problem: Problem) -> None:
+def test_what_a_conflict_rests_on_leads_back_to_the_user(problem: Problem) -> None:
     outcome = problem.solve()
     if isinstance(outcome, Conflict):
         assert outcome.clash
-        assert outcome.roots
-        for edge in outcome.clash:
-            if edge.parent is not None and edge.parent.key in outcome.chains:
-                at = outcome.chains[edge.parent.key]
-                for _ in range(20):
-                    if at.parent is None:
-                        break
-                    at = outcome.chains[at.parent.key]
-                assert at.parent is None
+        reached = {group.key for group in outcome.involved if group.parent is None}
+        assert reached
+        for _ in outcome.involved:
+            reached |= {group.key for group in outcome.involved if group.parent in reached}
+        assert {group.parent for group in outcome.involved} <= {None, *reached}
 
 
 def refused_by_resolvelib(problem: Problem) -> bool:

@@ -77,17 +77,6 @@ def _target(target: TargetResult, file: str) -> dict[str, Any]:
     return found | {
         "outcome": "conflict",
         "clash": [_edge(edge) for edge in outcome.clash],
-        "unknown": list(outcome.unknown),
-        "rejections": [
-            {
-                "name": one.name,
-                "version": one.version,
-                "kind": one.kind,
-                "reason": one.cited,
-                "remedy": one.remedy or None,
-            }
-            for one in outcome.rejections
-        ],
     }
 
 

@@ -8,8 +8,7 @@ It works within a budget of candidates tried, and says so when that is used up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.candidate import Candidate, Key, distribution
@@ -45,14 +44,10 @@ class _Frame:
 
 
 class Verdict(NamedTuple):
-    """`pins` where a solution was found; else `clash`, unless the budget was used up (`gave_up`).
-
-    `chains` has, for each key that was met, the edge by which it came in first: they lead back to the roots.
-    """
+    """`pins` where a solution was found; else `clash`, unless the budget was used up (`gave_up`)."""
 
     pins: dict[Key, Candidate] | None
     clash: tuple[Edge, ...] = ()
-    chains: Mapping[Key, Edge] = MappingProxyType({})
     gave_up: bool = False
     tried: int = 0
     involved: frozenset[Group] = frozenset()
@@ -87,11 +82,9 @@ class Search:
         self._asked: dict[Key, list[Edge]] = {}
         self._sizes: dict[tuple[Key, Candidate | None, tuple[Requirement, ...]], int] = {}
         self._failures: dict[Key, list[Edge]] = {}
-        self._chains: dict[Key, Edge] = {}
         for requirement in roots:
             edge = Edge(requirement, None)
             self._asked.setdefault(requirement.key, []).append(edge)
-            self._chains.setdefault(requirement.key, edge)
             self._met[edge] = None
 
     def run(self) -> Verdict:
@@ -132,7 +125,7 @@ class Search:
     def _refusal(self, clash: tuple[Edge, ...]) -> Verdict:
         involved = self._involved()
         met = tuple(edge for edge in self._met if group_of(edge) in involved)
-        return Verdict(None, clash, self._chains, tried=self._tried, involved=involved, met=met)
+        return Verdict(None, clash, tried=self._tried, involved=involved, met=met)
 
     def _involved(self) -> frozenset[Group]:
         """The groups of edges that lead to where something failed, from the roots on."""
@@ -187,7 +180,6 @@ class Search:
                 self._failing |= {group_of(edge).key, frame.key}
                 return False
             self._asked.setdefault(key, []).append(edge)
-            self._chains.setdefault(key, edge)
             frame.added.append(key)
         return True
 

@@ -13,11 +13,11 @@ from resolvelib import BaseReporter
 from resolvelib.resolvers import Resolution as Search
 from resolvelib.resolvers import ResolutionImpossible, ResolutionTooDeep
 
-from mlpin.candidate import Candidate, Key, Rejection, distribution
-from mlpin.outcome import Conflict, Edge, GaveUp, Outcome, Resolution, Seen
+from mlpin.candidate import Candidate, Key, Rejection
+from mlpin.outcome import Conflict, Edge, GaveUp, Outcome, Resolution
 from mlpin.resolver import complete
 from mlpin.resolver.provider import Progress, Provider, allowed
-from mlpin.resolver.requirements import Sourced, Specified, Unusable
+from mlpin.resolver.requirements import Specified, Unusable
 from mlpin.resolver.rules import SHADOWS
 from mlpin.resolver.view import View
 
@@ -124,7 +124,7 @@ def solve(
         return found._replace(refused=tuple(walk.refused))
     if verdict.gave_up:
         return GaveUp(walk.rounds + verdict.tried, walk.clash or verdict.clash)
-    return _conflict(view, roots, verdict)
+    return Conflict(verdict.clash, verdict.involved)
 
 
 class _Walk:
@@ -200,58 +200,3 @@ def _allowed(view: View, found: Resolution) -> bool:
             pins.setdefault(key.name, []).append(pin)
             asked.setdefault(key.name, []).extend(edge.requirement for edge in found.edges[key])
     return all(allowed(view, name, pins[name], asked[name]) for name in pins)
-
-
-def _conflict(view: View, roots: Sequence[Requirement], verdict: complete.Verdict) -> Conflict:
-    clash = verdict.clash
-    names = list(dict.fromkeys(edge.requirement.key.name for edge in clash if edge.requirement.key.kind == "pypi"))
-    unknown = [name for name in names if not _sourced(clash, name) and not view.listing(name).found]
-    rejections: list[Rejection] = []
-    for name in names:
-        if name not in unknown and not _sourced(clash, name):
-            rejections += view.rejections(name)
-            rejections += [
-                Rejection(name, str(one.version), "yanked", _yanked(one), f"{name}=={one.version} as a line of yours")
-                for one in view.candidates(distribution(name))
-                if one.yanked is not None
-            ]
-    for name in sorted(_ruled(clash) - {*names}):
-        # Where rules clash, what other rules took away may be the reason.
-        rejections += [one for one in view.rejections(name) if one.kind in {"rule", "line"}]
-    return Conflict(
-        clash,
-        _chains(verdict),
-        tuple(requirement for requirement in roots if requirement.key.name in {*names}),
-        tuple(rejections),
-        tuple(unknown),
-        tuple(
-            Seen(name, listing.index, list(listing.versions))
-            for name in names
-            if not _sourced(clash, name) and (listing := view.listing(name)).found
-        ),
-        verdict.involved,
-    )
-
-
-def _ruled(clash: Sequence[Edge]) -> set[str]:
-    """The packages on either side of the rules in a clash."""
-    return {edge.parent.name for edge in clash if edge.requirement.key.kind in SHADOWS and edge.parent is not None}
-
-
-def _yanked(candidate: Candidate) -> str:
-    return f"it was yanked from the index: {candidate.yanked or 'no reason given'}"
-
-
-def _sourced(clash: Sequence[Edge], name: str) -> bool:
-    return any(edge.requirement.key.name == name and isinstance(edge.requirement, Sourced) for edge in clash)
-
-
-def _chains(verdict: complete.Verdict) -> dict[Key, Edge]:
-    """The edges that lead from the clash back to the user's own lines."""
-    found: dict[Key, Edge] = {}
-    for edge in verdict.clash:
-        at = edge.parent.key if edge.parent is not None else None
-        while at is not None and at not in found and at in verdict.chains:
-            came = found[at] = verdict.chains[at]
-            at = came.parent.key if came.parent is not None else None
-    return found
