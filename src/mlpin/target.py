@@ -278,18 +278,21 @@ class Target:
 
     def _waived_rank(self, compressed: str) -> int:
         """The rank of a wheel that only the waived facts keep out: after every one that fits."""
-        if "glibc" in self.waived and "platform" not in self.waived and self.platform.system == "linux":
-            newest = self.platform._replace(release=(2, 99))
-            platforms = {*_platform_tags(newest), "any"}
-        else:
-            platforms = {tag.rpartition("-")[2] for tag in self.tags}
-        abis = {tag.rpartition("-")[0] for tag in self.tags}
+        platforms, abis = self._parts
         there_pythons, there_abis, there = (part.split(".") for part in compressed.split("-"))
         fits_platform = "platform" in self.waived or any(one in platforms for one in there)
         fits_python = "python" in self.waived or any(
             f"{one}-{abi}" in abis for one in there_pythons for abi in there_abis
         )
         return _UNFIT - 1 if fits_platform and fits_python else _UNFIT
+
+    @cached_property
+    def _parts(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The accepted platforms, with any glibc where that is waived, and the accepted pairs of Python and ABI."""
+        platforms = {tag.rpartition("-")[2] for tag in self.tags}
+        if "glibc" in self.waived and self.platform.system == "linux":
+            platforms |= {*_platform_tags(self.platform._replace(release=(2, 99)))}
+        return frozenset(platforms), frozenset(tag.rpartition("-")[0] for tag in self.tags)
 
 
 _UNFIT = 1 << 30
