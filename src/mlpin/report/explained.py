@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from mlpin.explain.model import Clash, Edit, Explanation, Link, Repair
 from mlpin.report.explained_words import certainty, effort, heading, joined, moved, place, standing, visible
@@ -11,6 +13,9 @@ from mlpin.report.wrap import wrapped
 _PLACE = 22
 """Places up to this width stand in a column."""
 _CITED = 90
+_LONG = 60
+_MARKS = "\"' ,"
+_COMMENT = re.compile(r"(.*?)(\s+#.*)?$")
 
 
 def explained(one: Explanation, apply: str = "") -> str:
@@ -113,7 +118,30 @@ def _edit(edit: Edit) -> str:
     old, new = visible(edit.old), visible(edit.new)
     if not old:
         return f"add {new}"
-    return f"{old} -> {new}" if new else f"without {old}"
+    if not new:
+        return f"without {old}"
+    old, new = _changed(old, new)
+    return f"{old} -> {new}"
+
+
+def _changed(old: str, new: str) -> tuple[str, str]:
+    """Two lines without the comment that both end in, and where they are long, the part of them that differs."""
+    (old, old_comment), (new, new_comment) = (_COMMENT.match(one).groups() for one in (old, new))  # type: ignore[union-attr]
+    if old_comment != new_comment:
+        old, new = old + (old_comment or ""), new + (new_comment or "")
+    if len(old) + len(new) <= _LONG:
+        return old, new
+    start = _common(old, new)
+    end = _common(old[start:][::-1], new[start:][::-1])
+    start = max(old.rfind(mark, 0, start) for mark in _MARKS) + 1
+    ends = [place for mark in _MARKS if (place := old.find(mark, len(old) - end)) >= 0]
+    end = len(old) - min(ends, default=len(old))
+    return old[start : len(old) - end], new[start : len(new) - end]
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def several(found: Sequence[Explanation], apply: str = "") -> str:
