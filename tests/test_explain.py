@@ -73,7 +73,7 @@ def test_the_lines_that_clash_why_and_what_works(ours: Project, pair: IndexServe
     assert "requirements.txt:2 torch == 2.4.0" in ran.words
     assert "requirements.txt:3 vision==0.20.0" in ran.words
     assert "vision 0.20.0 needs torch==2.5.0" in ran.words
-    assert "torch == 2.4.0 # the old one -> torch == 2.5.0 # the old one" in ran.words
+    assert "torch == 2.4.0 -> torch == 2.5.0 torch 2.5.0, vision 0.20.0; 3 packages in all" in ran.words
     assert "vision==0.20.0 -> vision==0.19.0" in ran.words
     assert "Minimal" in ran.words
     assert "other" not in ran.words
