@@ -20,8 +20,8 @@ from mlpin.pipeline import Asked, LockResult, TargetResult, ask
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mlpin.explain.chosen import Why, WhyNot
     from mlpin.explain.explain import Explained
-    from mlpin.explain.why import Why, WhyNot
     from mlpin.settings import Settings
 
 

@@ -14,9 +14,10 @@ from packaging.version import Version
 
 from mlpin.candidate import Artifact, Metadata
 from mlpin.errors import InputError
+from mlpin.explain.chosen import Newer, Reason, Why, WhyNot
 from mlpin.explain.explain import Options
 from mlpin.explain.repairs import pins
-from mlpin.explain.why import Newer, Reason, Why, WhyNot, wanted, why, why_not
+from mlpin.explain.why import wanted, why, why_not
 from mlpin.matrix.gpus import find
 from mlpin.matrix.rule import Rule
 from mlpin.outcome import Resolution

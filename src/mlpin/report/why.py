@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mlpin.explain.chosen import Bound, Chain, Newer, Reason, Why, WhyNot
 from mlpin.explain.model import Clash, Move
 from mlpin.explain.spans import which
-from mlpin.explain.why import Bound, Chain, Newer, Reason, Why, WhyNot
 from mlpin.index.names import version
 from mlpin.report import explained_data
 from mlpin.report.explained import explained
