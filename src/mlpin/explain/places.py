@@ -153,6 +153,8 @@ class Places:
         if not change.value:
             return edits.field_dropped(text, table, key)
         value = change.value.partition("T")[0] if key == "exclude-newer" else change.value
+        if key == "python" and value in {plan.target.python for plan in self._project.plans}:
+            return None  # there is a target for it
         return edits.field_set(text, table, key, value, self._plan.target.python if key == "python" else None)
 
     # -- files

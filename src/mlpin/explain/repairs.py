@@ -31,6 +31,9 @@ DEEPEST = 4
 """The most edits that one repair may have; more than two only where nothing less does."""
 _EFFORT = Effort(100, 1_000, stubborn=False)
 """For the lines of a clash alone: a direction that does not show at once what it leads to is no near one."""
+_MORE_EFFORT = Effort(300, 10_000, stubborn=False)
+_BUILT = 250
+"""How much farther a release counts that must be built."""
 _SOLVES = 24
 """Sets of changes that are tried on the whole project."""
 
@@ -75,6 +78,8 @@ class Repairs:
         self._there = there
         self._queue: list[tuple[tuple[int, int], int, _Node]] = []
         self._seen: set[frozenset[Change]] = set()
+        self._hard: set[tuple[Item, str]] = set()
+        """Directions of which it could not be settled where they lead: they are not asked again."""
         self.found: list[Found] = []
         self.finished = True
         self.other_clash = False
@@ -153,14 +158,22 @@ class Repairs:
 
     def _answered(self, probe: Probe, question: Question) -> Change | None:
         """What a probe makes of its premise where the lines of the clash are then solved."""
+        mark = (probe.item, probe.direction)
+        if mark in self._hard:
+            return None
         self._budget.spend(probe.item.name)
         try:
             outcome, _ = self._asker.solve(probe.ask(question), _EFFORT)
-            if probe.easier is not None and isinstance(outcome, GaveUp):
-                outcome, _ = self._asker.solve(probe.easier(question))
+            if isinstance(outcome, GaveUp):
+                self._hard.add(mark)
+                if probe.easier is not None:
+                    outcome, _ = self._asker.solve(probe.easier(question), _MORE_EFFORT)
         except MlpinError:
             return None
-        return probe.then(outcome) if isinstance(outcome, Resolution) else None
+        change = probe.then(outcome) if isinstance(outcome, Resolution) else None
+        if change is not None and isinstance(outcome, Resolution) and _must_be_built(outcome, change):
+            return change._replace(distance=change.distance + _BUILT)
+        return change
 
     def _push(self, node: _Node) -> None:
         mark = frozenset(node.changes)
@@ -171,12 +184,12 @@ class Repairs:
 
 def _best(found: Sequence[Found]) -> list[Found]:
     """Those that need nothing to be built for what they change, if there are any."""
-    ready = [one for one in found if not any(_must_be_built(one, change) for change in one.changes)]
+    ready = [one for one in found if not any(_must_be_built(one.resolution, change) for change in one.changes)]
     return ready or list(found)
 
 
-def _must_be_built(one: Found, change: Change) -> bool:
-    pin = one.resolution.pins.get(distribution(change.item.name)) if change.declared is not None else None
+def _must_be_built(resolution: Resolution, change: Change) -> bool:
+    pin = resolution.pins.get(distribution(change.item.name)) if change.declared is not None else None
     return pin is not None and pin.source is None and not pin.wheels
 
 

@@ -15,7 +15,7 @@ from mlpin.candidate import Candidate, Key, distribution
 from mlpin.outcome import Edge, Group, group_of
 from mlpin.requirement import Origin
 from mlpin.resolver.provider import allowed, matches
-from mlpin.resolver.requirements import SameVersion, Unusable
+from mlpin.resolver.requirements import SameVersion, Specified, Unusable
 from mlpin.resolver.rules import SHADOWS
 from mlpin.resolver.view import View
 
@@ -73,6 +73,7 @@ class Search:
     ) -> None:
         self._met: dict[Edge, None] = {}
         self._failing: set[Key] = set()
+        self._emptiness: dict[tuple[str, frozenset[str]], bool] = {}
         self._view = view
         self._liberal = liberal
         self.held_back: dict[Candidate, None] = {}
@@ -223,7 +224,16 @@ class Search:
         return found() if callable(found) else iter(found)
 
     def _empty(self, key: Key, more: Sequence[Edge]) -> bool:
-        return next(self._matches(key, more), None) is None
+        """Whether nothing is what is asked of a key. Every candidate that is tried asks it of all that it requires."""
+        asked = [edge.requirement for edge in (*self._asked.get(key, ()), *more)]
+        texts = [one.specifier.text for one in asked if isinstance(one, Specified)]
+        if key.kind != "pypi" or key.extra or len(texts) < len(asked):
+            return next(self._matches(key, more), None) is None
+        mark = (key.name, frozenset(texts))
+        known = self._emptiness.get(mark)
+        if known is None:
+            known = self._emptiness[mark] = next(self._matches(key, more), None) is None
+        return known
 
     def _next(self) -> Key | None:
         """The undecided key with the fewest candidates; the order of asking settles ties."""
