@@ -95,7 +95,7 @@ def test_data_has_what_the_text_says(ours: Project, pair: IndexServer) -> None:
     premises = [(one["kind"], one["file"], one["line"]) for one in value["clash"] if one["role"] == "premise"]
     assert premises == [("requirement", "requirements.txt", 2), ("requirement", "requirements.txt", 3)]
     assert (value["outcome"], value["minimal"], value["finished"]) == ("conflict", True, True)
-    assert value["repairs"][0]["pins"] == {"other": "1.0", "torch": "2.5.0", "vision": "0.20.0"}
+    assert value["repairs"][0]["pins"] == {"other": "1.0", "torch": "2.4.0", "vision": "0.19.0"}
 
 
 def test_a_project_that_can_be_solved(project: Project, pair: IndexServer) -> None:
@@ -215,11 +215,48 @@ def test_every_target_must_be_solved_by_a_repair(project: Project, serve: Serve)
     assert value["others"] == {"two": "conflict"}
 
 
+def test_what_is_said_of_one_target_is_edited_there(project: Project, serve: Serve) -> None:
+    """Both targets have too old a glibc; an edit of the first one does not mend the second."""
+    index = serve(wheel("a", "1.0", tags="cp311-cp311-manylinux_2_35_x86_64"))
+    project.write(
+        "mlpin.toml",
+        'dependencies = ["a"]\npython = "3.11"\nplatform = "linux-x86_64"\n'
+        '[targets.one]\nglibc = "2.28"\n[targets.two]\nglibc = "2.31"\n',
+    )
+    common = ("--index-url", index.url, "--retries", "0")
+    value = json.loads(project.run("explain", *common, "--format", "json").out)
+    assert value["others"] == {"two": "conflict"}
+    assert value["repairs"] == []
+    value = json.loads(project.run("explain", *common, "--target", "two", "--format", "json").out)
+    assert edits(value) == [[('glibc = "2.31"', 'glibc = "2.35"')]]
+    assert value["repairs"][0]["edits"][0]["line"] == 7
+
+
+def test_what_releases_declare_goes_before_what_cannot_be_read(project: Project, serve: Serve) -> None:
+    """odd must be built to know what it needs, so app cannot be had at all; but app with core 2 could never be."""
+    odd = sdist(
+        "odd", "1.0", pkg_info="", files={"setup.py": "from setuptools import setup; setup(install_requires=x())"}
+    )
+    index = serve(wheel("app", "1.0", ["core==1.0", "odd"]), odd, wheel("core", "1.0"), wheel("core", "2.0"))
+    project.write("requirements.txt", "app==1.0\ncore==2.0\n")
+    value = found(project, index)
+    assert [one["text"] for one in value["clash"] if one["role"] == "link"] == ["app 1.0 needs core==1.0"]
+    assert value["repairs"] == []
+    project.write("requirements.txt", "app==1.0\n")
+    assert "odd 1.0 cannot be used" in explain(project, index).words
+
+
+def test_no_pre_release_is_a_repair(project: Project, serve: Serve) -> None:
+    index = serve(wheel("a", "1.0", ["b<2"]), wheel("a", "2.0rc1", ["b"]), wheel("b", "1.0"), wheel("b", "2.0"))
+    project.write("requirements.txt", "a==1.0\nb==2.0\n")
+    assert edits(found(project, index)) == [[("b==2.0", "b==1.0")]]
+
+
 # -- applying
 
 
 def test_apply_keeps_everything_else_of_the_file_and_locks(ours: Project, pair: IndexServer) -> None:
-    ran = explain(ours, pair, "--apply", "1")
+    ran = explain(ours, pair, "--apply", "2")
     assert ran.code == 0, ran.words
     assert (ours.root / "requirements.txt").read_text() == LINES.replace("== 2.4.0", "== 2.5.0")
     assert ours.versions() == {"torch": "2.5.0", "vision": "0.20.0", "other": "1.0"}
@@ -246,7 +283,18 @@ def test_a_line_with_hashes_is_not_edited(project: Project, serve: Serve) -> Non
     files = {file.filename: file for file in PAIR}
     old = files["torch-2.4.0-py3-none-any.whl"]
     project.write("requirements.txt", f"torch==2.4.0 --hash=sha256:{old.sha256}\nvision==0.20.0\n")
-    assert edits(found(project, serve(*PAIR))) == [[("vision==0.20.0", "vision==0.19.0")]]
+    value = found(project, serve(*PAIR))
+    assert edits(value) == [[("vision==0.20.0", "vision==0.19.0")]]
+    assert "a line with hashes is not edited" in value["notes"][0]
+
+
+def test_a_constraints_file_of_the_command_line(project: Project, pair: IndexServer) -> None:
+    project.write("requirements.txt", "vision\ntorch\n")
+    project.write("limits.txt", "vision==0.20.0\ntorch==2.4.0  # here\n")
+    assert "with the same options makes the first change" in explain(project, pair, "-c", "limits.txt").words
+    assert explain(project, pair, "-c", "limits.txt", "--apply", "1").code == 0
+    assert (project.root / "limits.txt").read_text() == "vision==0.19.0\ntorch==2.4.0  # here\n"
+    assert project.versions() == {"torch": "2.4.0", "vision": "0.19.0"}
 
 
 def test_an_option_is_locked_with(project: Project, serve: Serve) -> None:
@@ -313,7 +361,8 @@ def test_what_cannot_be_reached_leaves_out_repairs_only(ours: Project, pair: Ind
 
 
 def test_words_that_make_no_sense(ours: Project, pair: IndexServer) -> None:
-    for words in (["a", "b"], ["nothing.txt"], ["no/where"], ["--why-not", "=="], ["torch", "--format", "html"]):
+    wrong = [["a", "b"], ["nothing.txt"], ["no/where"], ["--why-not", "=="], ["--why-not", ""], ["torch", "--all"]]
+    for words in [*wrong, ["torch", "--format", "html"], ["torch>=2", "requirements.txt"]]:
         assert explain(ours, pair, *words).code == 2, words
 
 

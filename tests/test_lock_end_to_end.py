@@ -560,7 +560,8 @@ def test_json_says_it_all(serve: Serve, project: Project) -> None:
     assert json.loads(project.lock("--format", "json", index=index).out)["outcome"] == "unchanged"
     project.requires("app", "nonsuch")
     said = json.loads(project.lock("--format", "json", index=index).out)
-    assert (said["outcome"], said["targets"][0]["unknown"]) == ("conflict", ["nonsuch"])
+    assert (said["outcome"], said["targets"][0]["outcome"]) == ("conflict", "conflict")
+    assert [one["kind"] for one in said["explanations"][0]["clash"]] == ["requirement", "unknown"]
 
 
 def test_quiet_says_nothing(serve: Serve, project: Project) -> None:

@@ -50,7 +50,7 @@ def explained(
         questions = [target.asked.question]
         questions += [_asked(result, other, options).question for other in result.targets if other is not target]
         locked = old.versions if old else {}
-        wanted = Options(places.place, places.spell, every, repairs, tell, locked, result.indexes)
+        wanted = Options(places.place, places.spell, every, repairs, tell, locked, result.indexes, places.shared)
         one = explanation(questions, target.outcome, target.asked.asker, wanted)
         others = {other.plan.target.name: _ends(other) for other in result.targets if other is not target}
         found.append(Repairable(one._replace(explanation=one.explanation._replace(others=others)), places))
@@ -105,21 +105,25 @@ def _ends(target: TargetResult) -> str:
     return "gave up" if isinstance(target.outcome, GaveUp) else "solved"
 
 
-def applied(one: Repairable, number: int, options: RunOptions) -> tuple[RunOptions, Sequence[tuple[Path, bytes]]]:
-    """Write repair `number` (from 1): the options to lock with, and what the files held before. Raises `UsageError`."""
+def apply(one: Repairable, number: int) -> Sequence[tuple[Path, bytes]]:
+    """Write repair `number` (from 1) into the files: what they held before. Raises `UsageError`."""
     found = one.explained.found
     if not 1 <= number <= len(found):
         count = {0: "there is no repair", 1: "there is one repair"}.get(len(found), f"there are {len(found)} repairs")
         raise UsageError(f"--apply {number}: {count}", hint="`mlpin explain` lists them")
-    changes = found[number - 1].changes
-    texts = one.places.texts(changes)
+    texts = one.places.texts(found[number - 1].changes)
     before = [(path, path.read_bytes()) for path in texts]
+    lock_file.write_bytes(list(texts.items()))
+    return before
+
+
+def with_changes(options: RunOptions, one: Repairable, number: int) -> RunOptions:
+    """The options to lock with after repair `number`: what it changes of the command line."""
     settings = options.settings
-    for change in changes:
+    for change in one.explained.found[number - 1].changes:
         if change.declared is None and not one.places.place(change.item.name)[1]:
             settings = _said(settings, change.item.name, change.value)
-    lock_file.write_bytes(list(texts.items()))
-    return options._replace(settings=settings, dry=False), before
+    return options._replace(settings=settings, dry=False)
 
 
 def _said(settings: Settings, field: str, value: str) -> Settings:

@@ -70,6 +70,8 @@ class Asker:
         self._sources = sources
         self._progress = progress
         self._offers: dict[tuple[Any, ...], Offers] = {}
+        self.rejected = 0
+        """Candidates that its searches have gone on from: how much work it was."""
         self._occasions: dict[tuple[Any, ...], tuple[bool, bool]] = {}
 
     def answer(self, question: Question) -> tuple[Outcome, View]:
@@ -108,6 +110,7 @@ class Asker:
         rules.advised, rules.chosen = self._occasions.get(mark, (False, False))
         view, roots = self._view(question, rules)
         outcome = solve(view, roots, self._progress, effort)
+        self.rejected += view.guesses.rejected
         self._occasions[mark] = rules.advised, rules.chosen
         return outcome, view
 

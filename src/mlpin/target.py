@@ -164,8 +164,9 @@ def python_minor(text: str) -> tuple[int, int]:
 class Target:
     """One environment to lock for. `python` is `3.11` (any patch release) or `3.11.4` (that one).
 
-    Facts that are `waived` (`python`, `glibc`, `platform`) restrict nothing: any Python, any wheel will do. Markers are
-    those of the target all the same. That is for asking what a conflict rests on; nothing is locked for such a target.
+    Facts that are `waived` (`python`, `glibc`, `platform`) restrict nothing: any Python, any wheel will do; with
+    `metadata`, what cannot be read of a release asks for nothing. Markers are those of the target all the same. That is
+    for asking what a conflict rests on; nothing is locked for such a target.
     """
 
     def __init__(

@@ -500,7 +500,7 @@ def test_headings_say_what_clashes() -> None:
 
 def test_how_sure_it_is() -> None:
     assert words.sureness(TWO_LINES) == (
-        "Minimal: without any one of these lines and facts the rest can be solved. It rests on what the releases declare."
+        "Minimal: without any one of these the rest can be solved. It rests on what the releases declare."
     )
     assert words.sureness(DRIVER).endswith(
         "It rests on what the releases declare, on what the index offers and on a documented rule (cuda-12-driver-linux)."

@@ -58,6 +58,8 @@ def run(options: argparse.Namespace) -> int:
 
     words = _words(options.words)
     about = words.name or options.why_not
+    if options.why_not == "":
+        raise UsageError("--why-not needs a requirement, like `numpy>=2`")
     if about and (options.format not in {"text", "json"} or options.apply is not None or options.all):
         raise UsageError("a NAME and --why-not go with --format text or json, and with no --apply and --all")
     asked = project_options.run_options(options, words.where, dry=True)._replace(lines=words.lines)
@@ -73,18 +75,23 @@ def run(options: argparse.Namespace) -> int:
     if options.apply is not None:
         if words.lines:
             raise UsageError("--apply writes into a manifest, and these lines stand in none")
-        return _apply(found, options, asked)
+        return _apply(found, options, words.where)
     if not found:
-        explanations = [Explanation(target.plan.target, "solvable") for target in result.targets]
-    path = f" {words.where}" if words.where != "." else ""
-    command = "" if words.lines else f"mlpin explain{path} --apply 1"
+        explanations = [
+            Explanation(target.plan.target, "solvable", notes=[f"{name}: {said}" for name, said in target.notes])
+            for target in result.targets
+        ]
+    command = "" if words.lines else project_options.apply_first(options, words.where)
     _put(_rendered(explanations, options.format, command, result), options.output)
     return exit_code([one for one in explanations if one.status != "solvable"])
 
 
 def _words(words: Sequence[str]) -> _Asked:
     """What the words ask for. Raises `UsageError`."""
-    if any(re.search(r"[<>=!~@;\[]", word) and not Path(word).exists() for word in words):
+    lines = [word for word in words if re.search(r"[<>=!~@;\[]", word) and not Path(word).exists()]
+    if lines:
+        if file := next((word for word in words if Path(word).is_file()), ""):
+            raise UsageError(f"`{file}` is a file, `{lines[0]}` a requirement: one or the other is explained")
         return _Asked(lines=tuple(words))
     paths = [word for word in words if Path(word).exists() or "/" in word or os.sep in word or word == "."]
     names = [word for word in words if word not in paths]
@@ -121,26 +128,28 @@ def _json(value: Mapping[str, object]) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def _apply(found: Sequence[Repairable], options: argparse.Namespace, asked: RunOptions) -> int:
+def _apply(found: Sequence[Repairable], options: argparse.Namespace, where: str) -> int:
     """Write a repair and lock; where that fails, what was written is taken back."""
     from mlpin.commands.lock import shown
-    from mlpin.explaining import applied
+    from mlpin.explaining import apply, with_changes
     from mlpin.lock.file import write_bytes
     from mlpin.pipeline import lock
 
     if not found:
         raise UsageError("--apply: there is no conflict to repair", hint="`mlpin lock` makes the lock")
-    changed, before = applied(found[0], options.apply, asked)
+    before = apply(found[0], options.apply)
     done = False
     try:
+        # Read again: the command line may name a file that was just edited.
+        asked = with_changes(project_options.run_options(options, where), found[0], options.apply)
         with project_options.progress(silent=options.quiet) as progress:
-            result = lock(changed, progress.event if progress else None, progress.decided if progress else None)
+            result = lock(asked, progress.event if progress else None, progress.decided if progress else None)
         done = not result.failed
     finally:
         if not done:
             write_bytes(before)
     if not done:
-        complain("the repair does not do any more: the indexes have changed; nothing was written\n")
+        complain("with this repair the project still has no lock; nothing was written\n")
         return 1
     for edit in found[0].explained.explanation.repairs[options.apply - 1].edits:
         say(
@@ -148,7 +157,7 @@ def _apply(found: Sequence[Repairable], options: argparse.Namespace, asked: RunO
             if edit.file
             else f"locked with {edit.new}: give it from now on\n"
         )
-    return shown(result, [], argparse.Namespace(format="text", quiet=False, verbose=False), asked.root)
+    return shown(result, [], argparse.Namespace(format="text", quiet=options.quiet, verbose=False), asked.root)
 
 
 def _rendered(found: Sequence[Explanation], form: str, command: str, result: LockResult) -> str:

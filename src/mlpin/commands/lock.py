@@ -69,8 +69,7 @@ def shown(result: LockResult, explanations: list[Explanation], options: argparse
     elif explanations:
         from mlpin.report import explained
 
-        path = "" if options.path == "." else f" {options.path}"
-        complain(explained.several(explanations, f"mlpin explain{path} --apply 1"))
+        complain(explained.several(explanations, project_options.apply_first(options, options.path)))
         complain("No lock was changed.\n")
     elif not options.quiet:
         from mlpin.report import text

@@ -178,3 +178,13 @@ def progress(*, silent: bool, verbose: bool = False) -> Iterator[Progress | None
         yield found
     finally:
         found.close()
+
+
+_OF_OUTPUT = {"command", "path", "words", "format", "quiet", "verbose", "output", "apply", "all", "why_not"}
+
+
+def apply_first(options: argparse.Namespace, where: str) -> str:
+    """How a user makes the first repair, in words. The options are not repeated: a URL may hold a password."""
+    path = "" if where == "." else f" {where}"
+    said = any(value not in (None, False) for name, value in vars(options).items() if name not in _OF_OUTPUT)
+    return f"`mlpin explain{path} --apply 1`" + (" with the same options" if said else "")

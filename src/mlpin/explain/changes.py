@@ -5,7 +5,7 @@ A probe lets one premise go in one direction; what the answer then takes says wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.candidate import distribution
@@ -50,6 +50,8 @@ class Probe(NamedTuple):
     """Probes of a premise in the same direction come one after the other."""
     easier: Callable[[Question], Question] | None = None
     """Where the nearest is too hard to find: any that does."""
+    closer: Callable[[Question, Change], Question] | None = None
+    """What lies between the premise and what it would become."""
 
 
 def written(line: Declared) -> str:
@@ -103,8 +105,13 @@ def _target(target: Target, python: str, platform: object, hardware: Hardware) -
     return Target(target.name, python, platform, hardware, detected=target.detected, waived=target.waived)  # type: ignore[arg-type]
 
 
-def probes(item: Item, question: Question, there: Callable[[str], Sequence[Version]]) -> Iterator[Probe]:
-    """The directions in which a premise can go, the nearest first. `there` has the versions of a package, in order."""
+def probes(
+    item: Item, question: Question, there: Callable[[str], Sequence[Version]], names: Collection[str]
+) -> Iterator[Probe]:
+    """The directions in which a premise can go, the nearest first.
+
+    `there` has the versions of a package, in order; `names` are the packages whose lines take part.
+    """
     if item.declared is not None:
         yield from _of_line(item, item.declared, there)
     elif item.kind == "target" and item.name == "python":
@@ -119,7 +126,10 @@ def probes(item: Item, question: Question, there: Callable[[str], Sequence[Versi
         yield _to(item, "", 120, "any")
     elif item.name == "exclude-newer":
         yield Probe(
-            item, lambda asked: _with_value(asked, "exclude-newer", ""), lambda found: _until(item, found), "later"
+            item,
+            lambda asked: _with_value(asked, "exclude-newer", ""),
+            lambda found: _until(item, found, names),
+            "later",
         )
 
 
@@ -162,13 +172,20 @@ def _moved(item: Item, line: Declared, probe: str, old: Version, *, lowest: bool
 
     def then(found: Resolution) -> Change | None:
         pin = found.pins.get(distribution(line.name))
-        if pin is None:
+        if pin is None or (pin.version.is_prerelease and not specifier(line.specifier).names_prerelease):
             return None
         new = line._replace(specifier=respecified(line.specifier, pin.version))
         return Change(item, new, distance=_distance(old, pin.version))
 
+    def closer(question: Question, change: Change) -> Question:
+        assert change.declared is not None
+        there = next(iter(_clauses(change.declared.specifier))).version
+        bound = f"<{there}" if probe.startswith(">") else f">{there}"
+        return _with_line(question, item, line._replace(specifier=f"{probe},{bound}"))
+
     easier = (lambda question: _with_line(question, item, line._replace(specifier=probe))) if lowest else None
-    return Probe(item, ask, then, probe[:1], easier)
+    pinned = specifier(line.specifier).exact and probe[:1] in "<>"
+    return Probe(item, ask, then, probe[:1], easier, closer if pinned else None)
 
 
 def _clauses(text: str) -> Iterable[Specifier]:
@@ -200,13 +217,14 @@ def respecified(text: str, new: Version) -> str:
 
 
 def _distance(old: Version, new: Version) -> int:
-    """How far apart two releases are: a patch is near, a major version (or a minor one of 0.x) is far."""
+    """How far apart two releases are: a patch is near, a major version (or a minor one of 0.x) is far, back farther."""
     first, second = (*old.release, 0, 0, 0)[:3], (*new.release, 0, 0, 0)[:3]
     for place, (one, other) in enumerate(zip(first, second, strict=True)):
         if one != other:
             early = first[0] == 0
-            weight = (300, 200 if early else 100, 100 if early and first[1] == 0 else 0)[place]
-            return weight + min(90, abs(one - other))
+            weight = (300, 150 if early else 100, 100 if early and first[1] == 0 else 0)[place]
+            step = (50, 10, 1)[place]
+            return weight + step * min(30, abs(one - other)) + (30 if new < old else 0)
     return 0
 
 
@@ -237,13 +255,14 @@ def _drivers(question: Question) -> list[str]:
     return sorted((floor for floor in floors if floor and version(floor) > mine), key=version)
 
 
-def _until(item: Item, found: Resolution) -> Change | None:
-    """The cutoff just late enough for what was taken without one."""
+def _until(item: Item, found: Resolution, names: Collection[str]) -> Change | None:
+    """The cutoff just late enough for what was taken of some packages without one."""
     from datetime import datetime, timedelta
 
     times = [
         min(file.upload_time for file in files)
         for pin in found.pins.values()
+        if pin.name in names
         if (files := [file for file in (*pin.wheels, *filter(None, [pin.sdist])) if file.upload_time])
     ]
     if not times:

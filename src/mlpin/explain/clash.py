@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mlpin.resolving import Asker, Question
 
 _EFFORT = Effort(patience=50, stubborn=False)
+WORK = 40_000
+"""Candidates rejected in all: some seconds."""
 _SEARCHES = 400
 """Searches for fewer links, each over the few packages of a clash."""
 
@@ -34,16 +36,23 @@ class Spent(Exception):
 
 
 class Budget:
-    """How many times a question may be asked again. `tell` hears what is being tried."""
+    """How many times a question may be asked again, and how many candidates may be rejected by it.
 
-    def __init__(self, limit: int, tell: Callable[[str], None] | None = None) -> None:
+    `tell` hears what is being tried, `work` says how many candidates the asker has rejected so far.
+    """
+
+    def __init__(
+        self, limit: int, tell: Callable[[str], None] | None = None, work: Callable[[], int] = lambda: 0
+    ) -> None:
         self.limit = limit
         self.used = 0
         self._tell = tell
+        self._work = work
+        self._most = work() + WORK
 
     def spend(self, what: str) -> None:
         """Raises `Spent` where nothing is left."""
-        if self.used >= self.limit:
+        if self.used >= self.limit or self._work() > self._most:
             raise Spent
         self.used += 1
         if self._tell:
@@ -63,7 +72,15 @@ class Core(NamedTuple):
 
 
 def core(question: Question, conflict: Conflict, asker: Asker, budget: Budget) -> Core:
-    """The fewest premises of a question that was refused. Raises what the catalog raises."""
+    """The fewest premises of a question that was refused. Raises what the catalog raises.
+
+    What releases declare makes a better reason than that something cannot be read, where both are there.
+    """
+    if any(group.key.kind == "none" for group in conflict.involved):
+        trusting = premises.trusting(question)
+        outcome, _ = asker.refuse(trusting, _EFFORT)
+        if isinstance(outcome, Conflict):
+            return _Shrinking(trusting, asker, budget).core(outcome)
     return _Shrinking(question, asker, budget).core(conflict)
 
 

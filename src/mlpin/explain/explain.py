@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 BUDGET = 160
 """Re-solves, most of them of the few lines of a clash alone."""
+_HASHED = (
+    "a line with hashes is not edited: they are those of its version; move its pin with the tool that wrote them "
+    "(pip-compile --generate-hashes, uv pip compile --generate-hashes)"
+)
 _CLASHES = 8
 _SHOWN = 6
 
@@ -53,6 +57,8 @@ class Options(NamedTuple):
     """By package, what the lock has that exists."""
     indexes: Sequence[str] = ()
     """Those that were asked, as messages show them."""
+    shared: Callable[[str], bool] = lambda _: True
+    """Whether a field of the target or an option is said for every target of the project."""
 
 
 class Explained(NamedTuple):
@@ -81,10 +87,12 @@ class _Explaining:
         self._question = questions[0]
         self._asker = asker
         self._options = options
-        self._budget = Budget(BUDGET, options.tell)
+        self._budget = Budget(BUDGET, options.tell, lambda: asker.rejected)
         self._clashes: list[Clash] = []
         self._repairs: Repairs | None = None
         self._view: View | None = None
+        self._hashed = False
+        """Whether a line of the clash has hashes, which another version would not have."""
 
     def of(self, outcome: Conflict | GaveUp) -> Explained:
         interrupted = False
@@ -96,10 +104,14 @@ class _Explaining:
             first = self._rough(conflict)
             first = core(self._question, conflict, self._asker, self._budget)
             self._clashes.append(clash(first, self._options.place, self._options.indexes))
+            self._hashed = any(item.declared is not None and item.declared.hashes for item in first.items)
             if self._options.every:
                 self._further(first)
             if self._options.repairs:
-                self._repairs = Repairs(self._questions, self._asker, self._options.spell, self._budget, self._there)
+                wish = self._options
+                self._repairs = Repairs(
+                    self._questions, self._asker, wish.spell, self._budget, self._there, wish.shared
+                )
                 self._repairs.search(first)
         except KeyboardInterrupt:
             interrupted = True
@@ -167,10 +179,11 @@ class _Explaining:
             "conflict",
             self._clashes,
             [self._repair(one, shown) for one in found],
-            more=bool(search and search.other_clash and len(self._clashes) == 1),
+            more=bool(search and search.other_clash and not self._options.every),
             finished=not interrupted and (search is None or search.finished),
             interrupted=interrupted,
             tried=self._budget.used,
+            notes=[_HASHED] if self._hashed else [],
         )
 
     def _packages(self) -> list[str]:

@@ -57,6 +57,16 @@ class Places:
             return "detected", "", 0
         return ("the default" if key in {"glibc", "platform"} else "configuration"), "", 0
 
+    def shared(self, field: str) -> bool:
+        """Whether a field is said for every target of the project, not in the table of one or one of a list."""
+        if len(self._project.plans) == 1:
+            return True
+        found = None if getattr(self._command_line, field.replace("-", "_"), None) else self._in_files(field)
+        if found is None:
+            return True
+        file, table = found
+        return "targets" not in table and isinstance(_table(file.data, table)[field], str)
+
     def _in_files(self, key: str) -> tuple[TomlFile, tuple[str, ...]] | None:
         """The file and the table of mlpin's settings that say a key for the target."""
         name = self._target()

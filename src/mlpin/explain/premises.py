@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mlpin.candidate import PYTHON
 from mlpin.requirement import PathSource, UrlSource, VcsSource
-from mlpin.resolver.requirements import specifier
 from mlpin.target import Target
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 Elsewhere = UrlSource | VcsSource | PathSource
 """What comes from no index."""
 OPTIONS = ("exclude-newer", "only-binary", "no-binary", "prerelease")
-OF_TARGET = ("python", "glibc", "platform")
+OF_TARGET = ("python", "glibc", "platform", "metadata")
 
 
 class Item(NamedTuple):
@@ -139,8 +138,6 @@ def _policy(policy: Policy, gone: Collection[Item], waived: Collection[str], ask
     return changed
 
 
-def restricts(item: Item) -> bool:
-    """Whether a line says more than a name."""
-    return item.kind == "requires-python" or bool(
-        item.declared and (item.declared.specifier and specifier(item.declared.specifier).text)
-    )
+def trusting(question: Question) -> Question:
+    """The question in which releases whose metadata cannot be read ask for nothing."""
+    return only(question, (), [Item("target", "metadata")])

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 Place = Callable[[str], tuple[str, str, int]]
 """Where a field of the target or an option was said: in words, the file, the line (empty and 0: in no file)."""
 _LABEL = re.compile(r"\+(cpu|cu\d{2,3}|rocm[\d.]+)\b")
-_VERB = re.compile("(is|has|was|needs|fails) ")
+_VERB = re.compile("^(is|has|was|needs|fails) ")
+_MANY = {"is": "are", "has": "have", "was": "were", "needs": "need", "fails": "fail"}
 _SAID = 3
 _OFFERED = 2
 """So many reasons why versions of one package are not offered are told; more are like them."""
@@ -93,7 +94,8 @@ def fact(name: str, target: Target) -> str:
 def _option(name: str, core: Core) -> str:
     policy = core.question.policy
     if name == "exclude-newer":
-        return f"exclude-newer {policy.cutoff or ', '.join(filter(None, policy.cutoffs.values()))}"
+        cutoff = policy.cutoff or ", ".join(filter(None, policy.cutoffs.values()))
+        return f"exclude-newer: nothing from {cutoff.removesuffix('T00:00:00Z')} on"
     if name == "prerelease":
         return f"prerelease {policy.prerelease}"
     return f"{name} {', '.join(sorted(policy.only_binary if name == 'only-binary' else policy.no_binary))}"
@@ -281,9 +283,8 @@ class _Telling:
             groups.setdefault((one.reason, one.rule), []).append(one)
         for (reason, rule), group in list(groups.items())[:_OFFERED]:
             these = which(version(one.version) for one in group)
-            text = (
-                f"{name} {these} {reason}" if len(group) == 1 and _VERB.match(reason) else f"{name} {these}: {reason}"
-            )
+            told = reason if len(group) == 1 else _VERB.sub(lambda verb: f"{_MANY[verb[1]]} ", reason)
+            text = f"{name} {these} {told}" if _VERB.match(reason) else f"{name} {these}: {reason}"
             ends = tuple(dict.fromkeys(filter(None, (group[0].fact, rule))))
             of = self._graded(rule)
             source = of.source if of else tuple(filter(None, (group[0].source,)))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from mlpin.explain.model import Edit
+    from mlpin.resolver.view import View
     from mlpin.resolving import Asker, Question
 
 WANTED = 4
@@ -32,6 +33,12 @@ DEEPEST = 4
 _EFFORT = Effort(100, 1_000, stubborn=False)
 """For the lines of a clash alone: a direction that does not show at once what it leads to is no near one."""
 _MORE_EFFORT = Effort(300, 10_000, stubborn=False)
+_WHOLE = Effort(2_000, 10_000, stubborn=False)
+"""For the whole project."""
+_CLOSER = 4
+"""How often something nearer than what was found is asked for."""
+_HEAD = 120
+"""How much farther the head of a family moves (torch): what goes with it is moved more easily."""
 _BUILT = 250
 """How much farther a release counts that must be built."""
 _SOLVES = 24
@@ -56,12 +63,16 @@ class _Node(NamedTuple):
     """The lines of every clash on the way here."""
 
     @property
-    def rank(self) -> tuple[int, int]:
-        return len(self.changes), sum(change.distance for change in self.changes)
+    def rank(self) -> int:
+        """By how much it changes: each edit counts as much as a minor version, beside how far it goes."""
+        return sum(100 + change.distance for change in self.changes)
 
 
 class Repairs:
-    """The search for one target. `questions` has that of the target first, then those of the project's others."""
+    """The search for one target. `questions` has that of the target first, then those of the project's others.
+
+    `there` has the versions of a package; `shared` tells whether a field is said for every target.
+    """
 
     def __init__(
         self,
@@ -70,14 +81,17 @@ class Repairs:
         spell: Spell,
         budget: Budget,
         there: Callable[[str], Sequence[Version]],
+        shared: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._questions = questions
         self._asker = asker
         self._spell = spell
         self._budget = budget
         self._there = there
-        self._queue: list[tuple[tuple[int, int], int, _Node]] = []
+        self._shared = shared
+        self._queue: list[tuple[int, int, _Node]] = []
         self._seen: set[frozenset[Change]] = set()
+        self._heads = {family.packages[0] for family in questions[0].matrix.tables.families}
         self._hard: set[tuple[Item, str]] = set()
         """Directions of which it could not be settled where they lead: they are not asked again."""
         self.found: list[Found] = []
@@ -106,12 +120,8 @@ class Repairs:
         """Whether a set is still to be tried: none of what it contains does by itself, and no smaller ones suffice."""
         if len(self.found) >= WANTED or len(node.changes) > DEEPEST:
             return False
-        if len(self.found) > 1 and len(node.changes) > len(self.found[0].changes):
-            return False
-        if self.found and len(node.changes) > max(2, len(self.found[0].changes)):
-            return False
-        items = {change.item for change in node.changes}
-        return not any({change.item for change in one.changes} < items for one in self.found)
+        most = max(2, min((len(one.changes) for one in self.found), default=DEEPEST))
+        return len(node.changes) <= most and not any({*one.changes} < {*node.changes} for one in self.found)
 
     def _try(self, node: _Node) -> None:
         edits = tuple(edit for change in node.changes if (edit := self._spell(change)) is not None)
@@ -120,36 +130,46 @@ class Repairs:
         self._budget.spend(", ".join(edit.new or f"without {edit.old}" for edit in edits))
         resolution: Resolution | None = None
         for number, question in enumerate(self._questions):
-            asked = changed(question, node.changes)
+            asked = changed(question, [change for change in node.changes if self._concerns(change, number)])
             try:
-                outcome, _ = self._asker.solve(asked)
+                outcome, view = self._asker.solve(asked, _WHOLE)
             except MlpinError:
                 return
             if isinstance(outcome, Conflict):
-                self.other_clash = True
-                self._expand(node, number, core(asked, outcome, self._asker, self._budget))
+                cut = core(asked, outcome, self._asker, self._budget)
+                changed_lines = {change.declared for change in node.changes}
+                # With what was changed in it, it is the same trouble further on.
+                self.other_clash |= number == 0 and not any(item.declared in changed_lines for item in cut.items)
+                self._expand(node, number, cut)
                 return
-            if not isinstance(outcome, Resolution):
+            if not isinstance(outcome, Resolution) or _without_extra(outcome, view, node.changes):
                 return
             resolution = resolution or outcome
         assert resolution is not None
         self.found.append(Found(node.changes, edits, resolution))
 
+    def _concerns(self, change: Change, number: int) -> bool:
+        """Whether a change is one for the target of that number: what is said of one target alone is not."""
+        return not number or change.item.is_line or self._shared(change.item.name)
+
     def _expand(self, node: _Node, number: int, cut: Core) -> None:
         """Put into the queue what the changes of a clash add to those that were made."""
         made = {change.declared: change.item for change in node.changes if change.declared is not None}
         originals = [
-            made.get(item.declared, item) if item.declared else item for item in cut.items if item.kind != "rule"
+            made.get(item.declared, item) if item.declared else item
+            for item in cut.items
+            if item.kind != "rule" and (item.is_line or not number or self._shared(item.name))
         ]
         context = node.context | {item for item in originals if item.is_line}
         question = self._questions[number]
         lines = premises.lines(question)
         small = premises.only(question, context, lines)
+        names = {item.name for item in originals if item.is_line}
         for item in originals:
             others = tuple(change for change in node.changes if change.item != item)
             base = changed(small, others)
             done: set[str] = set()
-            for probe in probes(item, question, self._there):
+            for probe in probes(item, question, self._there, names):
                 # Of a fact's values, ordered by how far they are, the nearest one in a direction is enough.
                 change = None if probe.direction in done else self._answered(probe, base)
                 if change is not None:
@@ -171,15 +191,34 @@ class Repairs:
         except MlpinError:
             return None
         change = probe.then(outcome) if isinstance(outcome, Resolution) else None
-        if change is not None and isinstance(outcome, Resolution) and _must_be_built(outcome, change):
-            return change._replace(distance=change.distance + _BUILT)
-        return change
+        for _ in range(_CLOSER if probe.closer and change else 0):
+            assert change is not None
+            assert probe.closer is not None
+            nearer, _view = self._asker.solve(probe.closer(question, change), _EFFORT)
+            again = probe.then(nearer) if isinstance(nearer, Resolution) else None
+            if again is None:
+                break
+            outcome, change = nearer, again
+        if change is None or not isinstance(outcome, Resolution):
+            return None
+        more = _BUILT * _must_be_built(outcome, change) + _HEAD * (probe.item.name in self._heads)
+        return change._replace(distance=change.distance + more)
 
     def _push(self, node: _Node) -> None:
         mark = frozenset(node.changes)
         if mark not in self._seen:
             self._seen.add(mark)
             heappush(self._queue, (node.rank, len(self._seen), node))
+
+
+def _without_extra(resolution: Resolution, view: View, changes: Sequence[Change]) -> bool:
+    """Whether a line would come to a release that has not the extra that it asks for."""
+    for change in changes:
+        for extra in change.declared.extras if change.declared is not None else ():
+            pin = resolution.pins.get(distribution(change.item.name))
+            if pin is not None and not view.metadata(pin).has_extra(extra):
+                return True
+    return False
 
 
 def _best(found: Sequence[Found]) -> list[Found]:

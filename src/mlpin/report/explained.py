@@ -19,7 +19,7 @@ _COMMENT = re.compile(r"(.*?)(\s+#.*)?$")
 
 
 def explained(one: Explanation, apply: str = "") -> str:
-    """The explanation. `apply` is the command that makes the first repair, empty where there is none to name."""
+    """The explanation. `apply` is how the first repair is made, in words, empty where there is none to name."""
     lines = wrapped(f"{heading(one)}, on {one.target}", "", "  ")
     for number, clash in enumerate(one.clashes):
         if number:
@@ -43,7 +43,7 @@ def explained(one: Explanation, apply: str = "") -> str:
     if one.interrupted:
         lines.append("Interrupted: this is the best so far.")
     if one.repairs and apply:
-        lines += wrapped(f"`{apply}` makes the first change and locks.", "", "")
+        lines += wrapped(f"{apply} makes the first change and locks.", "", "")
     return "\n".join(lines) + "\n"
 
 

@@ -90,7 +90,7 @@ def certainty(clash: Clash, explanation: Explanation) -> str:
     elif len(clash.premises) == 1:
         said = "Minimal: without it the rest can be solved."
     else:
-        said = "Minimal: without any one of these lines and facts the rest can be solved."
+        said = "Minimal: without any one of these the rest can be solved."
     bases = joined([f"on {basis}" for basis in _bases(clash)])
     return f"{said} It rests {bases}." if bases else said
 

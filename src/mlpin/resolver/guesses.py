@@ -26,6 +26,8 @@ class Guesses:
         self._catalog = catalog
         self._foreseen: set[tuple[Key, str]] = set()
         self._passed: dict[str, int] = {}
+        self.rejected = 0
+        """How many candidates the search has gone on from."""
 
     def foresee(self, requirements: Iterable[Requirement]) -> None:
         """Hear of requirements: the best candidate of each will probably be needed, with all that it requires."""
@@ -44,6 +46,7 @@ class Guesses:
 
     def passed(self, candidate: Candidate) -> None:
         """Hear that the search goes on from a candidate: the next ones of its name will probably be asked for."""
+        self.rejected += 1
         name = candidate.name
         count = self._passed[name] = self._passed.get(name, 0) + 1
         if candidate.key.kind != "pypi" or candidate.source is not None or count % AHEAD != AHEAD // 2:

@@ -167,8 +167,9 @@ class View:
         try:
             found = self.metadata(base)
         except BadDistribution as error:
-            made.append(Unusable(candidate, error.message, origin, error.hint or ""))
-            yield made[-1]
+            if "metadata" not in self.target.waived:
+                made.append(Unusable(candidate, error.message, origin, error.hint or ""))
+                yield made[-1]
             return
         if candidate.base is not None and self._lacks(found, candidate.key):
             reason = f"has no extra `{candidate.key.extra}`, which the newest release has"
