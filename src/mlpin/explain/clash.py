@@ -76,11 +76,11 @@ def core(question: Question, conflict: Conflict, asker: Asker, budget: Budget) -
 
     What releases declare makes a better reason than that something cannot be read, where both are there.
     """
-    if any(group.key.kind == "none" for group in conflict.involved):
-        trusting = premises.trusting(question)
-        outcome, _ = asker.refuse(trusting, _EFFORT)
-        if isinstance(outcome, Conflict):
-            return _Shrinking(trusting, asker, budget).core(outcome)
+    lines = premises.lines(question)
+    trusting = premises.trusting(premises.only(question, premises.involved(lines, conflict.involved), lines))
+    outcome, _ = asker.refuse(trusting, _EFFORT)
+    if isinstance(outcome, Conflict):
+        return _Shrinking(trusting, asker, budget).core(outcome)
     return _Shrinking(question, asker, budget).core(conflict)
 
 

@@ -15,6 +15,7 @@ from mlpin.explain.repairs import Found, Repairs, Spell, pins
 from mlpin.index.names import version
 from mlpin.outcome import Conflict, GaveUp
 from mlpin.resolver.requirements import specifier
+from mlpin.resolver.solve import Effort
 from mlpin.verdict import verdict
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _HASHED = (
     "a line with hashes is not edited: they are those of its version; move its pin with the tool that wrote them "
     "(pip-compile --generate-hashes, uv pip compile --generate-hashes)"
 )
+_PROVING = Effort(500, 40_000, stubborn=False)
 _CLASHES = 8
 _SHOWN = 6
 
@@ -129,7 +131,7 @@ class _Explaining:
         if not kept or len(kept) == len(lines):
             return None
         self._budget.spend("the lines that it hung on")
-        found, _ = self._asker.refuse(premises.only(self._question, kept, lines))
+        found, _ = self._asker.refuse(premises.only(self._question, kept, lines), _PROVING)
         return found if isinstance(found, Conflict) else None
 
     def _there(self, name: str) -> list[Version]:

@@ -28,6 +28,10 @@ ROUNDS = 5_000
 """Rounds of resolvelib. It also decides when optimistic backjumping stops, so it is part of the input."""
 
 
+_STUBBORN = 15_000
+"""Candidates that resolvelib may reject in its second turn."""
+
+
 class Effort(NamedTuple):
     """How much may be tried before a search gives up."""
 
@@ -37,7 +41,7 @@ class Effort(NamedTuple):
     budget: int = complete.BUDGET
     """Candidates that the complete search may try."""
     stubborn: bool = True
-    """Whether resolvelib gets all the time it wants where the complete search gives up."""
+    """Whether resolvelib has another, longer turn where the complete search gives up."""
 
 
 HASTY = Effort(300, complete.BUDGET // 5, stubborn=False)
@@ -116,7 +120,7 @@ def solve(
         return found
     verdict = checked(view, roots, effort.budget)
     if verdict.gave_up and effort.stubborn:
-        found = walk.resolution(ROUNDS * 100)
+        found = walk.resolution(_STUBBORN)
         if found is not None:
             return found
     if verdict.pins is not None:
