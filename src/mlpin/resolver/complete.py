@@ -83,10 +83,13 @@ class Search:
         self._asked: dict[Key, list[Edge]] = {}
         self._sizes: dict[tuple[Key, Candidate | None, tuple[Requirement, ...]], int] = {}
         self._failures: dict[Key, list[Edge]] = {}
+        self._dead: set[Candidate] = set()
+        """Candidates that failed by themselves and the roots: wherever they come up again, they fail."""
         for requirement in roots:
             edge = Edge(requirement, None)
             self._asked.setdefault(requirement.key, []).append(edge)
             self._met[edge] = None
+        self._roots = {key: tuple(edges) for key, edges in self._asked.items()}
 
     def run(self) -> Verdict:
         """The verdict. Raises what the catalog raises."""
@@ -119,8 +122,9 @@ class Search:
                     return self._refusal(tuple(dict.fromkeys([*self._asked[frame.key], *self._failures[frame.key]])))
                 failed = frame.key
                 frame = stack[-1]
+                candidate = self._pins[frame.key]
                 self._take_back(frame)
-                frame.blamed |= blamed - {frame.key}
+                self._fails(frame, candidate, blamed)
                 self._failures[frame.key] += self._failures[failed][:20]
 
     def _refusal(self, clash: tuple[Edge, ...]) -> Verdict:
@@ -150,6 +154,8 @@ class Search:
     def _advance(self, frame: _Frame) -> bool:
         """Put the next candidate in place that contradicts nothing yet; False where there is none."""
         for candidate in frame.rest:
+            if candidate in self._dead:
+                continue
             self._tried += 1
             if self._tried > self._budget:
                 return False
@@ -170,19 +176,32 @@ class Search:
             pin = self._pins.get(key)
             if pin is not None:
                 if not requirement.admits(pin):
-                    if key != frame.key:
-                        frame.blamed.add(key)
+                    self._fails(frame, candidate, set() if self._hopeless(edge) else {key})
                     self._failures[frame.key] += [edge, *self._asked.get(key, ())]
                     self._failing |= {group_of(edge).key, frame.key}
                     return False
             elif self._empty(key, (edge,)):
-                frame.blamed |= self._deciders(key) - {frame.key}
+                self._fails(frame, candidate, set() if self._hopeless(edge) else self._deciders(key))
                 self._failures[frame.key] += [edge, *self._asked.get(key, ())]
                 self._failing |= {group_of(edge).key, frame.key}
                 return False
             self._asked.setdefault(key, []).append(edge)
             frame.added.append(key)
         return True
+
+    def _fails(self, frame: _Frame, candidate: Candidate, blamed: set[Key]) -> None:
+        """Note that a candidate of a frame fails because of some decisions."""
+        others = blamed - {frame.key}
+        frame.blamed |= others
+        if not others:
+            self._dead.add(candidate)
+
+    def _hopeless(self, edge: Edge) -> bool:
+        """Whether nothing is what an edge and the roots alone ask for."""
+        key = edge.requirement.key
+        if key.kind != "pypi" or key.extra or key not in self._roots or not isinstance(edge.requirement, Specified):
+            return False
+        return self._none(key, [one.requirement for one in (*self._roots[key], edge)])
 
     def _take_back(self, frame: _Frame) -> None:
         for key in reversed(frame.added):
@@ -215,7 +234,10 @@ class Search:
         return self._pins.get(distribution(key.name)) if key.extra else None
 
     def _matches(self, key: Key, more: Sequence[Edge]) -> Iterator[Candidate]:
-        asked = [edge.requirement for edge in (*self._asked.get(key, ()), *more)]
+        return self._admitted(key, [edge.requirement for edge in (*self._asked.get(key, ()), *more)])
+
+    def _admitted(self, key: Key, asked: Sequence[Requirement]) -> Iterator[Candidate]:
+        asked = list(asked)
         if (base := self._base(key)) is not None:
             # Each other version of the extra would fail on it, one by one.
             asked.append(SameVersion(base, Origin("candidate"), key))
@@ -226,13 +248,17 @@ class Search:
     def _empty(self, key: Key, more: Sequence[Edge]) -> bool:
         """Whether nothing is what is asked of a key. Every candidate that is tried asks it of all that it requires."""
         asked = [edge.requirement for edge in (*self._asked.get(key, ()), *more)]
+        return self._none(key, asked)
+
+    def _none(self, key: Key, asked: Sequence[Requirement]) -> bool:
+        """Whether no candidate of a key is all that is asked."""
         texts = [one.specifier.text for one in asked if isinstance(one, Specified)]
         if key.kind != "pypi" or key.extra or len(texts) < len(asked):
-            return next(self._matches(key, more), None) is None
+            return next(self._admitted(key, asked), None) is None
         mark = (key.name, frozenset(texts))
         known = self._emptiness.get(mark)
         if known is None:
-            known = self._emptiness[mark] = next(self._matches(key, more), None) is None
+            known = self._emptiness[mark] = next(self._admitted(key, asked), None) is None
         return known
 
     def _next(self) -> Key | None:
