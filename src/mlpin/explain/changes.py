@@ -121,7 +121,7 @@ def probes(
         newer = [f"2.{minor}" for minor in _GLIBCS if (2, minor) > mine]
         yield from (_to(item, value, 140 + far, "newer") for far, value in enumerate(newer))
     elif item.kind == "target" and item.name == "driver":
-        yield from (_to(item, value, 160 + far, "newer") for far, value in enumerate(_drivers(question)))
+        yield from (_to(item, value, 300 + far, "newer") for far, value in enumerate(_drivers(question)))
     elif item.kind == "target" and item.name == "cuda":
         yield _to(item, "", 120, "any")
     elif item.name == "exclude-newer":
