@@ -70,6 +70,7 @@ class Asker:
         self._sources = sources
         self._progress = progress
         self._offers: dict[tuple[Any, ...], Offers] = {}
+        self._absent: dict[str, str] = {}
         self.rejected = 0
         """Candidates that its searches have gone on from: how much work it was."""
         self._occasions: dict[tuple[Any, ...], tuple[bool, bool]] = {}
@@ -81,8 +82,7 @@ class Asker:
             absent = _absent(outcome, self._catalog) if isinstance(outcome, Resolution) else {}
             if not absent:
                 return outcome, view
-            policy = question.policy
-            question = question._replace(policy=policy._replace(absent={**policy.absent, **absent}))
+            self._absent |= absent
 
     def solve(self, question: Question, effort: Effort = Effort()) -> tuple[Outcome, View]:  # noqa: B008
         """How it ends, best builds and advice first. No file is downloaded for its hash."""
@@ -102,9 +102,16 @@ class Asker:
 
     def least(self, question: Question) -> tuple[View, list[Requirement]]:
         """The view in which `refuse` searches, and the roots."""
+        question = self._knowing(question)
         return self._view(question, question.rulebook(steering=False, choosing=False))
 
+    def _knowing(self, question: Question) -> Question:
+        """The question without the files that turned out not to be there."""
+        policy = question.policy
+        return question._replace(policy=policy._replace(absent={**policy.absent, **self._absent}))
+
     def _attempt(self, question: Question, rules: Rulebook, effort: Effort) -> tuple[Outcome, View]:
+        question = self._knowing(question)
         mark = _mark(question, rules)
         # What was offered before gives the rules no new occasion to speak.
         rules.advised, rules.chosen = self._occasions.get(mark, (False, False))

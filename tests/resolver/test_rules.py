@@ -311,6 +311,17 @@ def test_each_accelerator_has_its_builds(accelerator: str, wanted: str) -> None:
     assert bool(asked) == bool(accelerator)
 
 
+def test_a_build_that_is_known_to_serve_the_gpu_goes_before_a_newer_unknown_one() -> None:
+    """PyTorch 2.12.1: its cu126 build has code for Volta, what the cu129 one has is not known."""
+    lines = {f"{WHL}/{label}": {"torch": {f"2.12.1+{label}": Release()}} for label in ("cu126", "cu129")}
+    hardware = Hardware("cuda", gpus=(find(SHIPPED.gpus, "Tesla V100"),))
+    target = Target("", "3.12", parse_platform("linux-x86_64"), hardware)
+    for offered, wanted in ((lines, "2.12.1+cu126"), ({f"{WHL}/cu129": lines[f"{WHL}/cu129"]}, "2.12.1+cu129")):
+        catalog = DictCatalog({}, lines=offered)
+        view = View(target, catalog, Policy(families={"pytorch": WHL}), rules=Rulebook(SHIPPED, target))
+        assert versions(solve(view, view.roots(declared("torch")))) == {"torch": wanted}
+
+
 def test_lines_that_the_driver_cannot_run_are_not_asked_for() -> None:
     _, _, catalog = choose("torch", driver="470.82")
     asked = {place.rpartition("/")[2] for place in catalog.read if place.startswith(WHL)}

@@ -179,7 +179,7 @@ def _moved(item: Item, line: Declared, probe: str, old: Version, *, lowest: bool
 
     def closer(question: Question, change: Change) -> Question:
         assert change.declared is not None
-        there = next(iter(_clauses(change.declared.specifier))).version
+        there = version(next(iter(_clauses(change.declared.specifier))).version).public
         bound = f"<{there}" if probe.startswith(">") else f">{there}"
         return _with_line(question, item, line._replace(specifier=f"{probe},{bound}"))
 

@@ -104,7 +104,7 @@ def offer(
         else:
             notes = ("it is published as a source archive only, which must be built on the target", "")
     if rules is not None:
-        refused = rules.refuses(name, text)
+        refused = rules.refuses(name, text, listing.versions)
         if refused is None and sdist is not None and not policy.source_only(name):
             refused = rules.refuses_source(name, text)
         if refused is not None:

@@ -7,7 +7,7 @@ absent or in the range. Packages that are built together require `line family` t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.candidate import Candidate, Key, Listing, Rejection
@@ -162,8 +162,8 @@ class Rulebook:
 
     # -- one candidate
 
-    def refuses(self, name: str, text: str) -> Rejection | None:
-        """Why a release cannot be used on the target, where a rule says so; `text` is its version."""
+    def refuses(self, name: str, text: str, versions: Collection[str] = ()) -> Rejection | None:
+        """Why a release cannot be used on the target, where a rule says so. `text` is its version, of `versions`."""
         found = self._refuses_line(name, text)
         if found is not None:
             return found
@@ -175,6 +175,27 @@ class Rulebook:
                     if against.reason:
                         remedy = rule.remedy or against.remedy
                         return Rejection(name, text, "rule", against.reason, remedy, against.fact, rule.id, cited(rule))
+        known = self._known_beside(name, text, versions)
+        if known and self._chooses():
+            reason = f"is not known to have code for {self.facts.gpus[0][0]}, and {known} is"
+            return Rejection(name, text, "line", reason, "", f"gpu:{self.facts.gpus[0][0]}")
+        return None
+
+    def _known_beside(self, name: str, text: str, versions: Collection[str]) -> str:
+        """A build of the same release that is known to serve the target's GPUs, where nothing is known of this one."""
+        family = self.family(name)
+        if not self.facts.gpus or family is None or name != family.packages[0] or self._serves(name, text) is not None:
+            return ""
+        public = text.partition("+")[0]
+        beside = (one for one in versions if one != text and one.partition("+")[0] == public)
+        return next((one for one in beside if self._serves(name, one) and not self._refuses_line(name, one)), "")
+
+    def _serves(self, name: str, text: str) -> bool | None:
+        """Whether a build has code for all GPUs of the target; None where that is not known."""
+        levels = [level for _, runs in self.facts.gpus if (level := capability(runs)) is not None]
+        for rule in self.matrix.rules(name):
+            if rule.verb == "kernels" and rows(rule, self.matrix, Package(name, text), self.facts):
+                return all(serves(rule.kernels, level) for level in levels)
         return None
 
     def _against_target(self, rule: Rule, wanted: str) -> _Against:
