@@ -372,9 +372,11 @@ def test_a_source_archive_by_request_alone(ours: Project, extension: IndexServer
     assert locked == {"torch": "2.5.1+cu124", "ours-ext": "1.0"}
 
 
-def test_release_files_that_cannot_be_reached(ours: Project, extension: IndexServer, vendor: IndexServer) -> None:
+def test_release_files_that_cannot_be_reached(
+    ours: Project, extension: IndexServer, vendor: IndexServer, serve: Serve
+) -> None:
     ours.write("ours.toml", LABEL_RULE + released("http://127.0.0.1:9/files", *LABELS, requires='["torch"]'))
-    ran = ours.lock(*options(vendor, "--driver", "550.54"))
+    ran = ours.lock(*options(vendor, "--driver", "550.54"), index=serve())
     assert ran.code == 3
     assert "its hash is stated nowhere, so ours-ext 1.0+cu12torch2.7cxx11abitrue must be downloaded once" in ran.words
 

@@ -106,8 +106,10 @@ def test_the_clash_is_impossible_and_minimal(block: int) -> None:
         met += 1
         alone, ruled = with_items(problem, rules, cut.items)
         assert not possible(alone, ruled), seed
-        assert cut.minimal, seed
-        for item in cut.items:
+        # What cannot be read may be in the way as well: then it is not said to be minimal.
+        unread = any(release.broken for releases in problem.projects.values() for release in releases.values())
+        assert cut.minimal or unread, seed
+        for item in cut.items if cut.minimal else ():
             less = [one for one in cut.items if one != item]
             assert possible(*with_items(problem, rules, less)), (seed, item)
         assert not possible(reduced(alone, cut), ruled), seed

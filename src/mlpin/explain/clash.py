@@ -77,10 +77,13 @@ def core(question: Question, conflict: Conflict, asker: Asker, budget: Budget) -
     What releases declare makes a better reason than that something cannot be read, where both are there.
     """
     lines = premises.lines(question)
-    trusting = premises.trusting(premises.only(question, premises.involved(lines, conflict.involved), lines))
+    small = premises.only(question, premises.involved(lines, conflict.involved), lines)
+    trusting = premises.trusting(small)
     outcome, _ = asker.refuse(trusting, _EFFORT)
     if isinstance(outcome, Conflict):
-        return _Shrinking(trusting, asker, budget).core(outcome)
+        shrinking = _Shrinking(trusting, asker, budget)
+        cut = shrinking.core(outcome)
+        return cut._replace(minimal=cut.minimal and shrinking.needs_each(cut.items, small))
     return _Shrinking(question, asker, budget).core(conflict)
 
 
@@ -99,6 +102,13 @@ class _Shrinking:
         proof = checked(view, roots, complete.BUDGET)
         question = premises.only(self._question, kept, self._every)
         return Core(tuple(kept), question, not self._unsure, _links(view, roots, proof), view)
+
+    def needs_each(self, kept: Sequence[Item], question: Question) -> bool:
+        """Whether no premise can be left out in `question` either, where it counts that something cannot be read."""
+        strict = _Shrinking(question, self._asker, self._budget)
+        strict._every = self._every
+        refused = [strict._refusal([one for one in kept if one != item])[0] for item in kept]
+        return not strict._unsure and not any(one is not None for one in refused)
 
     def _fewest_lines(self, kept: list[Item]) -> list[Item]:
         """The fewest lines that clash with everything else in force."""
