@@ -86,7 +86,7 @@ def certainty(clash: Clash, explanation: Explanation) -> str:
     if explanation.status == "gave-up":
         said = "Not proven: this is where the search stood when its budget was used up."
     elif not clash.minimal:
-        said = "Not shown to be minimal within the budget of re-solves."
+        said = "Not shown to be minimal: less may clash as well, or for another reason."
     elif len(clash.premises) == 1:
         said = "Minimal: without it the rest can be solved."
     else:
