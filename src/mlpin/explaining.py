@@ -37,7 +37,6 @@ def explained(
     options: RunOptions,
     *,
     every: bool = False,
-    repairs: bool = True,
     tell: Callable[[str], None] | None = None,
 ) -> list[Repairable]:
     """What is to be said of the targets that have no lock: the first one, or with `every` each of them."""
@@ -50,7 +49,9 @@ def explained(
         questions = [target.asked.question]
         questions += [_asked(result, other, options).question for other in result.targets if other is not target]
         locked = old.versions if old else {}
-        wanted = Options(places.place, places.spell, every, repairs, tell, locked, result.indexes, places.shared)
+        wanted = Options(
+            places.place, places.spell, every, tell=tell, locked=locked, indexes=result.indexes, shared=places.shared
+        )
         one = explanation(questions, target.outcome, target.asked.asker, wanted)
         others = {other.plan.target.name: _ends(other) for other in result.targets if other is not target}
         found.append(Repairable(one._replace(explanation=one.explanation._replace(others=others)), places))

@@ -50,6 +50,12 @@ class Resolution(NamedTuple):
     refused: Sequence[Rejection] = ()
     """Versions that the search came to and passed over because their metadata cannot be had."""
 
+    @property
+    def packages(self) -> dict[str, Candidate]:
+        """The pins of distributions by name, sorted; extras and facts of the target left out."""
+        found = {key.name: pin for key, pin in self.pins.items() if key.kind == "pypi" and not key.extra}
+        return dict(sorted(found.items()))
+
 
 class Conflict(NamedTuple):
     """A proof-backed refusal: no assignment satisfies the roots.

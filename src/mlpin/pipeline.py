@@ -236,7 +236,7 @@ def _lock_target(
     text = lock_file.dumps(tables)
     commits = {package["name"]: package["vcs"]["commit-id"] for package in tables["packages"] if "vcs" in package}
     trees = [package["name"] for package in tables["packages"] if "vcs" in package or "directory" in package]
-    pins = {key.name: pin for key, pin in outcome.pins.items() if key.kind == "pypi" and not key.extra}
+    pins = outcome.packages
     for name, pin in pins.items():
         paths = [local_path(file.url) for file in (*pin.wheels, *filter(None, [pin.sdist]))]
         if pin.source is None and any(path and not Path(path).is_relative_to(plan.lock.parent) for path in paths):

@@ -58,10 +58,6 @@ class Question(NamedTuple):
         )
 
 
-Ask = Callable[[Question], tuple[Outcome, View]]
-"""How a question is answered: the outcome, and the view in which it came out. Raises what the catalog raises."""
-
-
 class Asker:
     """Answers questions from one catalog."""
 

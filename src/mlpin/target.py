@@ -186,6 +186,24 @@ class Target:
         self.hardware = hardware
         self.detected = detected
 
+    def but(
+        self,
+        *,
+        python: str | None = None,
+        platform: Platform | None = None,
+        hardware: Hardware | None = None,
+        waived: frozenset[str] | None = None,
+    ) -> Target:
+        """This target with something else in it."""
+        return Target(
+            self.name,
+            python or self.python,
+            platform or self.platform,
+            hardware or self.hardware,
+            detected=self.detected,
+            waived=self.waived if waived is None else waived,
+        )
+
     def __str__(self) -> str:
         glibc = f", glibc {self.platform.glibc}" if self.platform.glibc else ""
         hardware = f", {self.hardware.shown}" if self.hardware.shown else ""

@@ -27,7 +27,7 @@ class Verdict(NamedTuple):
 
 def verdict(matrix: Matrix, target: Target, resolution: Resolution) -> Verdict:
     """The matrix's verdict on what was resolved for a target."""
-    pins = {key.name: pin for key, pin in resolution.pins.items() if key.kind == "pypi" and not key.extra}
+    pins = resolution.packages
     facts = Facts.of(target)
     packages = [Package(name, str(pin.version), bool(pin.wheels)) for name, pin in sorted(pins.items())]
     rules: dict[str, dict[str, Any]] = {}

@@ -12,7 +12,7 @@ from mlpin.candidate import distribution
 from mlpin.explain.premises import Elsewhere, Item
 from mlpin.index.names import version
 from mlpin.resolver.requirements import specifier
-from mlpin.target import Hardware, Target, parse_glibc
+from mlpin.target import parse_glibc
 
 if TYPE_CHECKING:
     from packaging.specifiers import Specifier
@@ -85,24 +85,19 @@ def _with_line(question: Question, item: Item, new: Declared) -> Question:
 
 
 def _with_value(question: Question, field: str, value: str) -> Question:
-    target, hardware = question.target, question.target.hardware
-    python, platform = target.python, target.platform
+    target = question.target
     if field == "exclude-newer":
         return question._replace(policy=question.policy._replace(cutoff=value, cutoffs={}))
     if field == "python":
-        python = value
+        new = target.but(python=value)
     elif field == "glibc":
-        platform = platform._replace(release=parse_glibc(value))
+        new = target.but(platform=target.platform._replace(release=parse_glibc(value)))
     elif field == "driver":
-        hardware = hardware._replace(driver=value)
+        new = target.but(hardware=target.hardware._replace(driver=value))
     else:
         assert field == "cuda", field
-        hardware = hardware._replace(cuda=f"=={value}" if value else "")
-    return question._replace(target=_target(target, python, platform, hardware))
-
-
-def _target(target: Target, python: str, platform: object, hardware: Hardware) -> Target:
-    return Target(target.name, python, platform, hardware, detected=target.detected, waived=target.waived)  # type: ignore[arg-type]
+        new = target.but(hardware=target.hardware._replace(cuda=f"=={value}" if value else ""))
+    return question._replace(target=new)
 
 
 def probes(

@@ -78,13 +78,12 @@ def core(question: Question, conflict: Conflict, asker: Asker, budget: Budget) -
     """
     lines = premises.lines(question)
     small = premises.only(question, premises.involved(lines, conflict.involved), lines)
-    trusting = premises.trusting(small)
-    outcome, _ = asker.refuse(trusting, _EFFORT)
-    if isinstance(outcome, Conflict):
-        shrinking = _Shrinking(trusting, asker, budget)
-        cut = shrinking.core(outcome)
-        return cut._replace(minimal=cut.minimal and shrinking.needs_each(cut.items, small))
-    return _Shrinking(question, asker, budget).core(conflict)
+    trusting = _Shrinking(premises.trusting(small), asker, budget)
+    found = trusting.refused()
+    if found is None:
+        return _Shrinking(question, asker, budget).core(conflict.involved)
+    cut = trusting.core(found)
+    return cut._replace(minimal=cut.minimal and trusting.needs_each(cut.items, small))
 
 
 class _Shrinking:
@@ -95,8 +94,12 @@ class _Shrinking:
         self._every = premises.lines(question)
         self._unsure = False
 
-    def core(self, conflict: Conflict) -> Core:
-        kept = self._fewest_lines(premises.involved(self._every, conflict.involved))
+    def refused(self) -> frozenset[Group] | None:
+        """What the refusal of the whole question rests on; None where it is not refused."""
+        return self._refusal(self._every)[0]
+
+    def core(self, groups: frozenset[Group]) -> Core:
+        kept = self._fewest_lines(premises.involved(self._every, groups))
         kept += self._fewest_others(kept)
         view, roots = self._asker.least(premises.only(self._question, kept, self._every))
         proof = checked(view, roots, complete.BUDGET)

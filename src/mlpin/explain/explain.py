@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.candidate import distribution
+from mlpin.errors import IndexUnavailable
 from mlpin.explain import premises
 from mlpin.explain.changes import Change, changed, written
 from mlpin.explain.clash import Budget, Core, Spent, core
@@ -110,10 +111,8 @@ class _Explaining:
             if self._options.every:
                 self._further(first)
             if self._options.repairs:
-                wish = self._options
-                self._repairs = Repairs(
-                    self._questions, self._asker, wish.spell, self._budget, self._there, wish.shared
-                )
+                search = (self._options.spell, self._budget, self._there, self._options.shared)
+                self._repairs = Repairs(self._questions, self._asker, *search)
                 self._repairs.search(first)
         except KeyboardInterrupt:
             interrupted = True
@@ -162,7 +161,10 @@ class _Explaining:
                     self._budget.spend("what else clashes")
                 except Spent:
                     return
-                found, _ = self._asker.refuse(less)
+                try:
+                    found, _ = self._asker.refuse(less)
+                except IndexUnavailable:
+                    continue
                 if not isinstance(found, Conflict):
                     continue
                 cut = core(less, found, self._asker, self._budget)

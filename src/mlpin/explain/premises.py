@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mlpin.candidate import PYTHON
 from mlpin.requirement import PathSource, UrlSource, VcsSource
-from mlpin.target import Target
 
 if TYPE_CHECKING:
     from mlpin.outcome import Group
@@ -94,15 +93,8 @@ def only(question: Question, kept: Collection[Item], every: Iterable[Item]) -> Q
         return question
     waived = question.waived | {item.name for item in gone if not item.is_line}
     target = question.target
-    if waived & set(OF_TARGET):
-        target = Target(
-            target.name,
-            target.python,
-            target.platform,
-            target.hardware,
-            detected=target.detected,
-            waived=waived & set(OF_TARGET),
-        )
+    if of_target := waived & set(OF_TARGET):
+        target = target.but(waived=of_target)
     requirements = tuple(line for line in question.requirements if Item("requirement", line.name, line) not in gone)
     without = any(item.kind == "requires-python" for item in gone)
     return question._replace(

@@ -1,6 +1,6 @@
 """Edits after which everything can be solved: found by asking, shown only when they were answered.
 
-The search is best-first over sets of changes: the fewest, then the nearest. A set that does not do leads, by the clash
+The search is best-first over sets of changes: those that change the least. A set that does not do leads, by the clash
 that is left, to the changes that could be added to it.
 """
 
@@ -136,7 +136,10 @@ class Repairs:
             except MlpinError:
                 return
             if isinstance(outcome, Conflict):
-                cut = core(asked, outcome, self._asker, self._budget)
+                try:
+                    cut = core(asked, outcome, self._asker, self._budget)
+                except MlpinError:
+                    return
                 changed_lines = {change.declared for change in node.changes}
                 # With what was changed in it, it is the same trouble further on.
                 self.other_clash |= number == 0 and not any(item.declared in changed_lines for item in cut.items)
@@ -191,18 +194,27 @@ class Repairs:
         except MlpinError:
             return None
         change = probe.then(outcome) if isinstance(outcome, Resolution) else None
-        for _ in range(_CLOSER if probe.closer and change else 0):
-            assert change is not None
-            assert probe.closer is not None
-            nearer, _view = self._asker.solve(probe.closer(question, change), _EFFORT)
-            again = probe.then(nearer) if isinstance(nearer, Resolution) else None
-            if again is None:
-                break
-            outcome, change = nearer, again
         if change is None or not isinstance(outcome, Resolution):
             return None
+        outcome, change = self._nearest(probe, question, outcome, change)
         more = _BUILT * _must_be_built(outcome, change) + _HEAD * (probe.item.name in self._heads)
         return change._replace(distance=change.distance + more)
+
+    def _nearest(
+        self, probe: Probe, question: Question, found: Resolution, change: Change
+    ) -> tuple[Resolution, Change]:
+        """What lies between a premise and what it would become, asked for a few times; else what was found."""
+        for _ in range(_CLOSER if probe.closer else 0):
+            assert probe.closer is not None
+            try:
+                outcome, _view = self._asker.solve(probe.closer(question, change), _EFFORT)
+            except MlpinError:
+                break
+            again = probe.then(outcome) if isinstance(outcome, Resolution) else None
+            if again is None or not isinstance(outcome, Resolution):
+                break
+            found, change = outcome, again
+        return found, change
 
     def _push(self, node: _Node) -> None:
         mark = frozenset(node.changes)
@@ -234,5 +246,4 @@ def _must_be_built(resolution: Resolution, change: Change) -> bool:
 
 def pins(resolution: Resolution) -> dict[str, str]:
     """By package, the version that was resolved."""
-    found = {key.name: str(pin.version) for key, pin in resolution.pins.items() if key.kind == "pypi" and not key.extra}
-    return dict(sorted(found.items()))
+    return {name: str(pin.version) for name, pin in resolution.packages.items()}

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from mlpin.candidate import Artifact, Candidate, Key, Metadata
+from mlpin.candidate import Artifact, Candidate, Metadata
 from mlpin.index.url import local_path, strip_credentials
 from mlpin.outcome import Resolution
 from mlpin.requirement import Declared, PathSource, Source, VcsSource
@@ -63,9 +63,7 @@ def tables(resolution: Resolution, inputs: Inputs, folder: Path, facts: Facts) -
         if key.kind == "pypi" and key.extra:
             extras.setdefault(key.name, []).append(key.extra)
     asked = _asked(resolution)
-    names = sorted(key.name for key in resolution.pins if key.kind == "pypi" and not key.extra)
-    for name in names:
-        candidate = resolution.pins[Key("pypi", name)]
+    for name, candidate in resolution.packages.items():
         packages.append(
             _package(
                 candidate, sorted(extras.get(name, [])), asked.get(name, {}), folder, facts, inputs.rules.get(name, {})

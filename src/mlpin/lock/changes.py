@@ -36,7 +36,7 @@ def changes(
     if old is None:
         return []
     found = []
-    new = {key.name: pin for key, pin in resolution.pins.items() if key.kind == "pypi" and not key.extra}
+    new = resolution.packages
     for name in sorted(old.names | new.keys()):
         pin = new.get(name)
         before = old.versions.get(name, "")

@@ -54,9 +54,7 @@ def _target(target: TargetResult, file: str) -> dict[str, Any]:
     if outcome is None:
         return found | {"outcome": "unchanged", "count": target.packages}
     if isinstance(outcome, Resolution):
-        pins = sorted(
-            (pin for key, pin in outcome.pins.items() if key.kind == "pypi" and not key.extra), key=lambda p: p.name
-        )
+        pins = outcome.packages.values()
         return found | {
             "outcome": "locked",
             "count": target.packages,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlpin.errors import MlpinError
+from mlpin.outcome import Resolution
 from mlpin.pipeline import LockResult, TargetResult
 from mlpin.report.wrap import wrapped
 
@@ -73,11 +74,8 @@ def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
         lines.append(f"  ({len(target.changes) - len(shown)} more changes: --verbose shows all)")
     for package, note in target.notes:
         lines += wrapped(f"{package}: {note}", "  ! ", "    ")
-    if verbose and target.fresh and target.outcome is not None:
-        pins = getattr(target.outcome, "pins", {})
-        lines += [
-            f"  {pin.name} {pin.version}" for key, pin in sorted(pins.items()) if key.kind == "pypi" and not key.extra
-        ]
+    if verbose and target.fresh and isinstance(target.outcome, Resolution):
+        lines += [f"  {pin.name} {pin.version}" for pin in target.outcome.packages.values()]
     done = "wrote" if target.fresh else "rewrote" if target.changes else "no package changed; rewrote"
     lines.append(f"  {done} {file}")
     return lines
