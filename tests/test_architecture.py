@@ -42,6 +42,8 @@ ALLOWED = {
     "stack": VALUES | TEXT_FORMS | {"stack", "manifest"},
     "resolver": VALUES | TEXT_FORMS | {"resolver", "matrix"},
     "lock": VALUES | TEXT_FORMS | {"lock", "resolver"},
+    "check": VALUES | TEXT_FORMS | {"check", "lock", "manifest", "matrix", "project", "stack"},
+    "export": VALUES | TEXT_FORMS | {"export", "lock", "matrix"},
     "sources": VALUES | TEXT_FORMS | {"index", "manifest", "git"},
     "git": VALUES | TEXT_FORMS,
     "project": VALUES | {"hardware", "lock", "manifest", "matrix", "settings_files", "resolver"},
@@ -49,7 +51,7 @@ ALLOWED = {
     "resolving": VALUES | TEXT_FORMS | {"matrix", "project", "resolver"},
     "explain": VALUES | TEXT_FORMS | {"explain", "manifest", "matrix", "project", "resolver", "resolving", "verdict"},
     "audit": VALUES | {"matrix", "stack"},
-    "report": VALUES | TEXT_FORMS | {"report", "audit", "explain", "matrix", "pipeline", "resolver"},
+    "report": VALUES | TEXT_FORMS | {"report", "audit", "check", "explain", "lock", "matrix", "pipeline", "resolver"},
 }
 NEVER_AT_VERSION = ("urllib3", "ssl", "asyncio", "packaging", "resolvelib", "yaml", "tomllib", "mlpin.pipeline")
 NEVER_WHEN_WARM = ("urllib3", "ssl", "http.client", "yaml", "zipfile", "tarfile", "mlpin.index.simple", "mlpin.sources")

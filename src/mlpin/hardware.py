@@ -9,7 +9,7 @@ from mlpin.errors import InputError
 from mlpin.matrix.matrix import Matrix
 from mlpin.matrix.ranges import stated_within, version, within
 from mlpin.settings import Settings, TargetSettings
-from mlpin.target import Hardware, Platform
+from mlpin.target import Hardware, Platform, Target, parse_platform, python_minor
 
 
 def matrix(settings: Settings, shown: Callable[[Path], str] = str) -> Matrix:
@@ -80,6 +80,16 @@ def hardware(
     if platform and driver and cuda:
         _check_driver(driver, cuda, platform, rules)
     return Hardware(accelerator, driver, found, cuda)
+
+
+def target_of(stated: TargetSettings, rules: Matrix, name: str = "") -> Target | None:
+    """The target that a lock states; None where it does not say Python and platform. Raises `InputError`."""
+    if not stated.python or not stated.platform:
+        return None
+    python_minor(stated.python[0])
+    platform = parse_platform(stated.platform, stated.glibc)
+    needs = hardware(stated, Settings(), Settings(), platform, rules)
+    return Target(name or stated.name, stated.python[0], platform, needs)
 
 
 def _check_driver(driver: str, cuda: str, platform: Platform, rules: Matrix) -> None:

@@ -83,12 +83,7 @@ def read(path: Path) -> OldLock | None:
         target = own.get("target", {})
         fingerprint, stated = str(own.get("fingerprint", "")), str(own.get("digest", ""))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
-        reason = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
-        raise InputError(
-            f"this is no lock that can be read ({reason})",
-            where=str(path),
-            hint="mend it, delete it to lock anew without its pins, or give another file with -o",
-        ) from None
+        raise unreadable(error, str(path)) from None
     return OldLock(
         path,
         created_by,
@@ -98,6 +93,16 @@ def read(path: Path) -> OldLock | None:
         names,
         target if isinstance(target, dict) else {},
         commits,
+    )
+
+
+def unreadable(error: Exception, shown: str) -> InputError:
+    """What is said of a file that is no lock; the caller raises it."""
+    reason = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
+    return InputError(
+        f"this is no lock that can be read ({reason})",
+        where=shown,
+        hint="mend it, delete it to lock anew without its pins, or give another file with -o",
     )
 
 
