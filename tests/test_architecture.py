@@ -41,16 +41,22 @@ ALLOWED = {
     "hardware": VALUES | {"matrix"},
     "stack": VALUES | TEXT_FORMS | {"stack", "manifest"},
     "resolver": VALUES | TEXT_FORMS | {"resolver", "matrix"},
-    "lock": VALUES | TEXT_FORMS | {"lock", "resolver"},
-    "check": VALUES | TEXT_FORMS | {"check", "lock", "manifest", "matrix", "project", "stack"},
-    "export": VALUES | TEXT_FORMS | {"export", "lock", "matrix"},
+    "lock": VALUES | TEXT_FORMS | {"lock", "matrix", "resolver"},
+    "revisions": VALUES | TEXT_FORMS | {"git", "lock"},
+    "check": VALUES
+    | TEXT_FORMS
+    | {"check", "image", "index.places", "lock", "manifest", "matrix", "project", "resolver", "snapshot", "stack"},
+    "image": VALUES | {"image", "matrix"},
+    "export": VALUES | TEXT_FORMS | {"export", "hardware", "lock", "matrix", "report.wrap"},
     "sources": VALUES | TEXT_FORMS | {"index", "manifest", "git"},
     "git": VALUES | TEXT_FORMS,
     "project": VALUES | {"hardware", "lock", "manifest", "matrix", "settings_files", "resolver"},
     "verdict": VALUES | {"matrix"},
+    "fingerprint": VALUES | TEXT_FORMS | {"index", "project"},
     "resolving": VALUES | TEXT_FORMS | {"matrix", "project", "resolver"},
     "explain": VALUES | TEXT_FORMS | {"explain", "manifest", "matrix", "project", "resolver", "resolving", "verdict"},
     "audit": VALUES | {"matrix", "stack"},
+    "snapshot": VALUES | {"stack"},
     "report": VALUES | TEXT_FORMS | {"report", "audit", "check", "explain", "lock", "matrix", "pipeline", "resolver"},
 }
 NEVER_AT_VERSION = ("urllib3", "ssl", "asyncio", "packaging", "resolvelib", "yaml", "tomllib", "mlpin.pipeline")

@@ -617,3 +617,19 @@ def test_two_processes_lock_at_once(serve: Serve, project: Project, environ: dic
     assert [process.wait(60) for process in running] == [0, 0], [process.communicate() for process in running]
     one, two = (project.versions(f"pylock.{name}.toml") for name in ("one", "two"))
     assert one == two == {"app": "2.0", "lib": "2.1", "speed": "1.0"}
+
+
+def test_a_lock_is_the_same_from_wherever_it_is_made(
+    serve: Serve, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = serve(*STACK)
+    project.write("requirements.txt", "-r sub/more.txt\napp\n")
+    project.write("sub/more.txt", "lib<2.1\n")
+    options = ("--platform", "linux-x86_64", "--python", "3.11")
+    project.locked(*options, index=index)
+    before = project.text
+    assert '"lib<2.1  # sub/more.txt:1"' in before
+    (project.root / "pylock.toml").unlink()
+    monkeypatch.chdir(project.root.parent)
+    project.locked("project", *options, index=index)
+    assert project.text == before

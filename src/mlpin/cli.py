@@ -7,7 +7,7 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from importlib import import_module
 from typing import NoReturn
 
@@ -21,11 +21,16 @@ EXIT_DEFECT = 70
 
 COMMANDS = {
     "lock": "resolve the project and write its lock (PEP 751)",
+    "check": "fail where manifest, matrix, environment, machine, index or image differ from the lock",
+    "diff": "what differs between two locks, and what it means",
     "explain": "why it cannot be solved, and repairs that were solved",
     "audit": "judge an exact set that any tool made by the compatibility matrix",
+    "export": "a lock as requirements, Dockerfile, SBOM, [tool.uv] tables, constraints",
     "host": "this machine as a target: driver, GPUs, glibc, Python",
+    "snapshot": "what an environment and its host are, to compare many machines",
     "init": "a first [tool.mlpin] table from what is on this machine",
     "matrix": "the compatibility matrix: list, show, stats, validate",
+    "completion": "a script with which a shell completes commands, options and files",
 }
 
 
@@ -38,34 +43,34 @@ def _unusable(message: str, command: str | None) -> UsageError:
     return UsageError(message, hint=f"`{f'mlpin {command}' if command else 'mlpin'} --help` lists the options")
 
 
-def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser. Only the command in question has its options in it: the others are not imported."""
-    parser = _Parser(
+def parser(whole: Container[str]) -> argparse.ArgumentParser:
+    """The parser. Only the commands in `whole` have their options in it: the others are not imported."""
+    top = _Parser(
         prog="mlpin",
         description="Resolve and lock the dependencies of machine-learning projects for the hardware they will run on.",
         epilog="exit codes: 0 done, 1 conflict or a broken finding, 2 wrong usage or input, 3 index not reachable, "
         "4 gave up, 130 interrupted",
     )
-    parser.add_argument("--version", action="version", version=f"mlpin {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    asked = next((word for word in given if not word.startswith("-")), None)
+    top.add_argument("--version", action="version", version=f"mlpin {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for name, words in COMMANDS.items():
-        if name == asked:
+        if name in whole:
             module = import_module(f"mlpin.commands.{name}")
             module.options(commands.add_parser(name, help=words, description=module.DESCRIPTION))
         else:
             commands.add_parser(name, help=words)
-    return parser
+    return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. No exception leaves it."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        parser = _parser(given)
-        options, unknown = parser.parse_known_args(given)
+        asked = next((word for word in given if not word.startswith("-")), "")
+        top = parser({asked})
+        options, unknown = top.parse_known_args(given)
         if options.command is None and not unknown:
-            say(parser.format_help())
+            say(top.format_help())
             return 2
         if unknown:
             return _failed(_unusable(f"unrecognized arguments: {' '.join(unknown)}", options.command), given)

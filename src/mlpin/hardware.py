@@ -92,6 +92,14 @@ def target_of(stated: TargetSettings, rules: Matrix, name: str = "") -> Target |
     return Target(name or stated.name, stated.python[0], platform, needs)
 
 
+def files_target(stated: TargetSettings, rules: Matrix) -> Target | None:
+    """The target of a lock as far as it decides which files are taken; None where that is not known."""
+    try:
+        return target_of(stated._replace(accelerator=None, driver=None, gpus=None, cuda=None), rules)
+    except InputError:  # a platform or a Python that mlpin has no name for
+        return None
+
+
 def _check_driver(driver: str, cuda: str, platform: Platform, rules: Matrix) -> None:
     """Raises where no build line of the CUDA versions that are wanted runs on the driver."""
     stated = version(driver)

@@ -5,26 +5,26 @@ It returns values; what they look like is `report`'s work, and nothing below `cl
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpin.candidate import Rejection, distribution
+from mlpin.errors import InputError
+from mlpin.fingerprint import fingerprint, recorded_options
 from mlpin.index.names import version
 from mlpin.lock import file as lock_file
 from mlpin.manifest.model import Context, Note
 from mlpin.opening import RunOptions, no_fetch, open_catalog, sources_of
 from mlpin.outcome import Conflict, GaveUp, Outcome, Resolution
 from mlpin.project import Project, TargetPlan, load, of_lines
-from mlpin.requirement import Declared, Origin, PathSource
-from mlpin.settings import Settings, format_names
+from mlpin.requirement import Origin
 
 if TYPE_CHECKING:
     from mlpin.index.catalog import Catalog, Event
     from mlpin.lock.changes import Change
+    from mlpin.lock.difference import Difference
     from mlpin.resolving import Asker, Question
     from mlpin.sources import Sources
 
@@ -55,6 +55,8 @@ class TargetResult(NamedTuple):
     rewritten: bool = False
     asked: Asked | None = None
     """Where there is no lock for it."""
+    difference: Difference | None = None
+    """What differs from the old lock, where that was one."""
 
 
 class LockResult(NamedTuple):
@@ -217,6 +219,7 @@ def _lock_target(
     tables = assemble.tables(
         outcome,
         assemble.Inputs(
+            options.root,
             plan.target,
             project.manifest.requires_python,
             plan.requirements,
@@ -262,8 +265,25 @@ def _lock_target(
         len(pins),
         fresh=old is None,
         rewritten=True,
+        difference=_difference(project, plan, tables) if old else None,
     )
     return result, text, {name: str(pin.version) for name, pin in pins.items()}
+
+
+def _difference(project: Project, plan: TargetPlan, tables: Mapping[str, Any]) -> Difference | None:
+    """What a new lock means against the old one; None where the old one cannot be read."""
+    from mlpin.hardware import files_target
+    from mlpin.lock.difference import difference
+    from mlpin.lock.locked import Lock, read
+
+    try:
+        old = read(plan.lock, plan.lock.name)
+        if old is None:
+            return None
+        new = Lock(tables, "", plan.lock, plan.lock.name)
+        return difference(old, files_target(old.stated, project.matrix), new, plan.target, project.matrix)
+    except InputError:  # whatever is odd in the old one goes now
+        return None
 
 
 def _passed_over(outcome: Resolution) -> list[tuple[str, str]]:
@@ -292,76 +312,3 @@ def _missing_extras(outcome: Resolution, view: Any) -> list[tuple[str, str]]:
 def _note(notes: Sequence[str]) -> str:
     reason, remedy = (*notes, "")[:2]
     return f"{reason} (what would help: {remedy})" if remedy else reason
-
-
-def recorded_options(settings: Settings) -> dict[str, Any]:
-    """The settings that shape a resolution, as they stand in the lock; only those that were said."""
-    said: dict[str, Any] = {
-        "prerelease": settings.prerelease,
-        "resolution": settings.resolution,
-        "index-strategy": settings.index_strategy,
-        "exclude-newer": settings.exclude_newer,
-        "only-binary": sorted(format_names(settings.only_binary)) or None,
-        "no-binary": sorted(format_names(settings.no_binary)) or None,
-        "exclude": sorted(settings.exclude) if settings.exclude else None,
-    }
-    return {key: value for key, value in said.items() if value is not None}
-
-
-def fingerprint(project: Project, plan: TargetPlan) -> str:
-    """A digest of everything that the resolution of a target depends on, beside the indexes themselves.
-
-    Equal fingerprints are the fast path of a second run; a different one only means that it is resolved again.
-    """
-    from mlpin.index.places import places
-
-    settings = project.settings
-    known = places(settings)
-    trees = {}
-    for line in plan.requirements:
-        if isinstance(line.source, PathSource):
-            trees[line.source.path] = _tree(Path(line.source.path) / line.source.subdirectory)
-    inputs = {
-        "format": 2,
-        "requirements": [_declared(line, plan) for line in plan.requirements],
-        "constraints": [
-            _declared(line, plan) for line in (*project.manifest.constraints, *(settings.constraints or ()))
-        ],
-        "overrides": [_declared(line, plan) for line in settings.overrides or ()],
-        "requires-python": project.manifest.requires_python,
-        "target": [plan.target.name, plan.target.python, plan.target.platform.name, plan.target.platform.glibc],
-        "hardware": plan.target.hardware,
-        "matrix": [project.matrix.digest, sorted(project.matrix.off), project.matrix.own],
-        "families": sorted((settings.families or {}).items()),
-        "selection": [plan.extras, plan.groups],
-        "options": recorded_options(settings),
-        "packages": {name: str(value) for name, value in sorted((settings.exclude_newer_package or {}).items())},
-        "pins": {name: [str(pin) for pin in pins] for name, pins in sorted((settings.pins or {}).items())},
-        "metadata": [str(item) for item in settings.metadata or ()],
-        "indexes": [[place.url, place.name] for place in (*known.searched, *known.flat, *known.named.values())],
-        "trees": [trees[path] for path in sorted(trees)],
-    }
-    text = json.dumps(inputs, sort_keys=True, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
-def _declared(line: Declared, plan: TargetPlan) -> list[Any]:
-    source = line.source
-    if isinstance(source, PathSource):
-        import os
-
-        # Relative, so that a checkout elsewhere has the same fingerprint.
-        shown = f"{os.path.relpath(source.path, plan.lock.parent)} {source.editable} {source.subdirectory}"
-    else:
-        shown = str(source) if source else ""
-    return [line.name, line.extras, line.specifier, line.marker, shown, line.hashes]
-
-
-def _tree(path: Path) -> str:
-    digest = hashlib.sha256()
-    for name in ("pyproject.toml", "setup.cfg", "PKG-INFO"):
-        try:
-            digest.update((path / name).read_bytes())
-        except OSError:
-            continue
-    return digest.hexdigest()

@@ -5,7 +5,7 @@ The stage between reading files and resolving. It knows what the user chose; it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from mlpin import hardware, host, manifest
 from mlpin.errors import InputError, UsageError
 from mlpin.fields import Fields
 from mlpin.lock import file as lock_file
+from mlpin.lock.locked import Lock
 from mlpin.manifest.model import Context, Manifest
 from mlpin.matrix.matrix import Matrix
 from mlpin.requirement import Declared
@@ -20,7 +21,10 @@ from mlpin.settings import Settings, TargetSettings, merged
 from mlpin.target import Target, parse_platform, python_minor
 
 MLPIN_TOML, PYPROJECT = "mlpin.toml", "pyproject.toml"
+_HARDWARE = ("accelerator", "driver", "gpus", "cuda")
 _OF_REQUIREMENTS = ("constraints", "overrides", "MLPIN_CONSTRAINT", "MLPIN_OVERRIDE")
+Locks = Callable[[Path], Lock | None]
+"""What reads the lock at a path."""
 LATEST_PYTHON = 14
 """The newest minor version that is looked for when a project allows only newer Pythons than this one."""
 
@@ -56,8 +60,12 @@ def load(
     context: Context,
     target: str | None = None,
     output: Path | None = None,
+    locks: Locks | None = None,
 ) -> Project:
-    """The project at `path` (a directory or a manifest). Raises `InputError` and `UsageError`."""
+    """The project at `path` (a directory or a manifest). Raises `InputError` and `UsageError`.
+
+    With `locks`, what nobody says of a target and its selection is as its lock has it: options may have said it then.
+    """
     from mlpin.settings_files import all_layers, with_index_credentials
 
     passed_over: tuple[str, ...] = ()
@@ -71,7 +79,7 @@ def load(
     layers = all_layers(command_line, own, environ, directory=path.parent, context=context)
     settings = with_index_credentials(merged(layers), environ)
     rules = hardware.matrix(settings, context.shown)
-    plans = _plans(read, settings, path.parent, target, output, command_line, rules)
+    plans = _plans(read, settings, path.parent, target, output, command_line, rules, locks)
     return Project(read, settings, plans, passed_over, rules, target is None)
 
 
@@ -165,27 +173,38 @@ def _plans(
     output: Path | None,
     command_line: Settings,
     rules: Matrix,
+    locks: Locks | None = None,
 ) -> tuple[TargetPlan, ...]:
     if only is not None:
         target_of(settings, only)
-    wanted = list((settings.targets or {}).values()) or [TargetSettings()]
-    plans = []
-    for one in wanted:
+    wanted: list[tuple[TargetSettings, str, str | None]] = []
+    for one in list((settings.targets or {}).values()) or [TargetSettings()]:
         pythons = _pythons(one, settings, command_line)
         for name, python in zip(_names(one.name, pythons), pythons or (None,), strict=True):
             if only is None or only in {one.name, name}:
-                plans.append(_plan(read, settings, one, name, python, folder, command_line, rules))
-    if output is None:
-        return tuple(plans)
-    if len(plans) == 1 and output.suffix == ".toml":
+                wanted.append((one, name, python))
+    if output is not None and output.suffix == ".toml":
         _check_name(output)
-        return (plans[0]._replace(lock=output),)
-    if output.suffix == ".toml":
-        raise UsageError(
-            f"-o names one file, but there are {len(plans)} targets",
-            hint="give a directory, or choose one with --target",
-        )
-    return tuple(plan._replace(lock=output / plan.lock.name) for plan in plans)
+        if len(wanted) != 1:
+            raise UsageError(
+                f"`{output.name}` is one file, but there are {len(wanted)} targets",
+                hint="give a directory, or choose one with --target",
+            )
+    plans = []
+    for one, name, python in wanted:
+        lock = _lock(read, name, folder, output)
+        said = _as_locked(one, settings, command_line, locks(lock), read) if locks else one
+        chosen = python or next(iter(said.python or ()), None)
+        plans.append(_plan(read, settings, said, name, chosen, lock, command_line, rules))
+    return tuple(plans)
+
+
+def _lock(read: Manifest, name: str, folder: Path, output: Path | None) -> Path:
+    """Where the lock of a target lies: beside the manifest, or where `output` says."""
+    if output is not None and output.suffix == ".toml":
+        return output
+    stem = name or (read.path.stem if read.kind == "script" else "")
+    return (output or folder) / lock_file.name_of(_lock_name(stem))
 
 
 def _check_name(output: Path) -> None:
@@ -216,12 +235,10 @@ def _plan(
     one: TargetSettings,
     name: str,
     python: str | None,
-    folder: Path,
+    lock: Path,
     command_line: Settings,
     rules: Matrix,
 ) -> TargetPlan:
-    stem = name or (read.path.stem if read.kind == "script" else "")
-    lock = folder / lock_file.name_of(_lock_name(stem))
     detected = []
     platform = command_line.platform or one.platform or settings.platform
     glibc = command_line.glibc or one.glibc or settings.glibc
@@ -260,6 +277,29 @@ def _plan(
     for group in chosen:
         requirements += read.groups[group]
     return TargetPlan(target, lock, tuple(dict.fromkeys(requirements)), extras, chosen, tuple(detected))
+
+
+def _as_locked(
+    one: TargetSettings, settings: Settings, command_line: Settings, lock: Lock | None, read: Manifest
+) -> TargetSettings:
+    """The target with what nobody says of it as its lock has it."""
+    if lock is None or not lock.ours:
+        return one
+    said = (command_line, one, settings)
+    silent = {
+        field: value
+        for field, value in lock.stated._asdict().items()
+        if field not in _HARDWARE and value and all(getattr(layer, field, None) is None for layer in said)
+    }
+    if not any(getattr(layer, field) for layer in said for field in _HARDWARE):
+        silent |= {field: getattr(lock.stated, field) for field in _HARDWARE}
+    if "platform" not in silent and lock.stated.platform not in {layer.platform for layer in said}:
+        silent.pop("glibc", None)  # of another platform than the one that is wanted now
+    if one.extras is None and settings.extras is None and not settings.all_extras:
+        silent["extras"] = tuple(name for name in lock.extras if name in read.extras)
+    if one.groups is None and settings.groups is None:
+        silent["groups"] = tuple(name for name in lock.groups if name in read.groups)
+    return one._replace(**silent)
 
 
 def _lock_name(stem: str) -> str:

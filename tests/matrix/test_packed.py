@@ -45,11 +45,12 @@ def test_everything_comes_back(source: Source) -> None:
         assert sorted(packed.wheels(name)) == sorted(item for item in source.wheels if item.package == name)
     for name in {item.package for item in source.metadata}:
         assert sorted(packed.metadata(name)) == sorted(item for item in source.metadata if item.package == name)
+    assert packed.images() == (source.distributions, source.images)
     assert packed.others == {rule.other for rule in source.rules if rule.other and not rule.of_target}
 
 
 def test_nothing_of_a_source_is_forgotten(source: Source) -> None:
-    kept = {*Packed(pack(source)).tables()._fields, "rules", "gpus", "wheels", "metadata"}
+    kept = {*Packed(pack(source)).tables()._fields, "rules", "gpus", "wheels", "metadata", "distributions", "images"}
     assert kept == set(Source._fields)
 
 

@@ -34,6 +34,8 @@ RIGHT: dict[str, dict[str, str]] = {
     "family": {"name": '"f"', "packages": '["a"]', "base": '"https://x"', **ORIGIN},
     "wheels": {"package": '"a"', "version": '"1"', "url": '"https://x"', "files": '["a-1-py3-none-any.whl"]', **ORIGIN},
     "metadata": {"package": '"a"', "requires": '["b>=1"]', **ORIGIN},
+    "distribution": {"name": '"ubuntu"', "releases": '["22.04", "jammy"]', "glibc": '"2.35"', **ORIGIN},
+    "image": {"names": '["a/b"]', "tags": '{ "{cuda}-{system}" = { nvcc = "no" } }', **ORIGIN},
 }  # fmt: skip
 TABLES = sorted(RIGHT)
 
@@ -91,6 +93,16 @@ WRONG: list[tuple[str, dict[str, str]]] = [
     ("wheels", {"files": '["a.tar.gz"]'}),
     ("wheels", {"sha256": '{ "a-1-py3-none-any.whl" = "abc" }'}),
     ("metadata", {"requires": "1"}),
+    ("distribution", {"name": '""'}),
+    ("distribution", {"releases": "[]"}),
+    ("distribution", {"glibc": '"two"'}),
+    ("image", {"names": ""}),
+    ("image", {"tags": ""}),
+    ("image", {"tags": "{}"}),
+    ("image", {"tags": '{ "x" = { libc = 1 } }'}),
+    ("image", {"tags": '{ "x" = { glibc = "2.35" } }'}),
+    ("image", {"for-python": '"yes"'}),
+    ("image", {"branches": '{ "12.4" = [535] }'}),
     # what loses, or turns round, what was meant
     ("rule", {"fails": "", "with": "", "kernels": "[]"}),  # no GPU at all is served
     ("rule", {"with": '""'}),
@@ -136,6 +148,8 @@ BEYOND: list[tuple[str, dict[str, str]]] = [
     ("gpu", {"date": '"2019-99-99"'}),
     ("metadata", {"requires": '"b >>= 1"'}),
     ("wheels", {"requires": '["b", "c d"]'}),
+    ("image", {"tags": '{ "{cuda}-{cuda}" = {} }'}),
+    ("image", {"tags": '{ "{cuda" = {} }'}),
 ]
 
 

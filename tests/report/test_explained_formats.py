@@ -16,7 +16,9 @@ import pytest
 from mlpin.explain.model import Clash, Edit, Explanation, Link, Move, Premise, Repair
 from mlpin.report import explained_data, explained_graph, explained_html, explained_markdown, explained_sarif
 from mlpin.report import explained_words as words
+from mlpin.report.words import visible
 from mlpin.target import Hardware, Target, parse_platform
+from tests.report.sarif_schema import SARIF
 
 LINUX = parse_platform("linux-x86_64", "2.28")
 PLAIN = Target("", "3.11", LINUX)
@@ -273,151 +275,6 @@ FORMATS: dict[str, Callable[[Sequence[Explanation]], str]] = {
     "html": explained_html.explained,
 }
 SCHEMA = json.loads((Path(explained_data.__file__).parent / "explain.schema.json").read_text("utf-8"))
-TEXT = {
-    "type": "object",
-    "required": ["text"],
-    "properties": {"text": {"type": "string", "minLength": 1}, "markdown": {"type": "string"}},
-    "additionalProperties": False,
-}
-LOCATION = {
-    "type": "object",
-    "required": ["physicalLocation", "message"],
-    "properties": {
-        "id": {"type": "integer", "minimum": 1},
-        "message": TEXT,
-        "physicalLocation": {
-            "type": "object",
-            "required": ["artifactLocation", "region"],
-            "properties": {
-                "artifactLocation": {
-                    "type": "object",
-                    "required": ["uri", "uriBaseId"],
-                    "properties": {"uri": {"pattern": r"^[A-Za-z0-9_.~%/-]+$"}, "uriBaseId": {"const": "%SRCROOT%"}},
-                    "additionalProperties": False,
-                },
-                "region": {
-                    "type": "object",
-                    "properties": {"startLine": {"type": "integer", "minimum": 1}},
-                    "additionalProperties": False,
-                },
-            },
-            "additionalProperties": False,
-        },
-    },
-    "additionalProperties": False,
-}
-# What we use of SARIF 2.1.0, as its schema has it, and what GitHub's code scanning asks for beside.
-SARIF = {
-    "type": "object",
-    "required": ["version", "runs"],
-    "properties": {
-        "$schema": {"const": "https://json.schemastore.org/sarif-2.1.0.json"},
-        "version": {"const": "2.1.0"},
-        "runs": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": 1,
-            "items": {
-                "type": "object",
-                "required": ["tool", "results"],
-                "properties": {
-                    "tool": {
-                        "type": "object",
-                        "required": ["driver"],
-                        "properties": {
-                            "driver": {
-                                "type": "object",
-                                "required": ["name", "version", "rules"],
-                                "properties": {
-                                    "name": {"const": "mlpin"},
-                                    "version": {"type": "string"},
-                                    "rules": {
-                                        "type": "array",
-                                        "uniqueItems": True,
-                                        "items": {
-                                            "type": "object",
-                                            "required": [
-                                                "id",
-                                                "shortDescription",
-                                                "fullDescription",
-                                                "help",
-                                                "defaultConfiguration",
-                                            ],
-                                            "properties": {
-                                                "id": {"type": "string", "minLength": 1},
-                                                "name": {"pattern": "^([A-Z][a-z]+)+$"},
-                                                "shortDescription": TEXT,
-                                                "fullDescription": TEXT,
-                                                "help": TEXT,
-                                                "helpUri": {"pattern": r"^https?://[!-~]+$"},
-                                                "defaultConfiguration": {
-                                                    "type": "object",
-                                                    "properties": {
-                                                        "level": {"enum": ["none", "note", "warning", "error"]}
-                                                    },
-                                                    "additionalProperties": False,
-                                                },
-                                            },
-                                            "additionalProperties": False,
-                                        },
-                                    },
-                                },
-                                "additionalProperties": False,
-                            }
-                        },
-                        "additionalProperties": False,
-                    },
-                    "automationDetails": {
-                        "type": "object",
-                        "properties": {"id": {"type": "string"}},
-                        "additionalProperties": False,
-                    },
-                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
-                    "invocations": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "required": ["executionSuccessful"],
-                            "properties": {
-                                "executionSuccessful": {"type": "boolean"},
-                                "toolExecutionNotifications": {
-                                    "type": "array",
-                                    "items": {
-                                        "type": "object",
-                                        "required": ["message"],
-                                        "properties": {"level": {"const": "note"}, "message": TEXT},
-                                        "additionalProperties": False,
-                                    },
-                                },
-                            },
-                            "additionalProperties": False,
-                        },
-                    },
-                    "results": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "required": ["ruleId", "ruleIndex", "level", "message", "locations"],
-                            "properties": {
-                                "ruleId": {"type": "string"},
-                                "ruleIndex": {"type": "integer", "minimum": 0},
-                                "level": {"enum": ["warning", "error"]},
-                                "message": TEXT,
-                                "locations": {"type": "array", "maxItems": 1, "items": LOCATION},
-                                "relatedLocations": {"type": "array", "uniqueItems": True, "items": LOCATION},
-                                "partialFingerprints": {"type": "object", "additionalProperties": {"type": "string"}},
-                                "properties": {"type": "object"},
-                            },
-                            "additionalProperties": False,
-                        },
-                    },
-                },
-                "additionalProperties": False,
-            },
-        },
-    },
-    "additionalProperties": False,
-}
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -515,7 +372,7 @@ def test_how_sure_it_is() -> None:
 
 
 def test_what_cannot_be_seen_is_spelled_out() -> None:
-    assert words.visible("a\x1b[31m\u202eb\tc\nd\u2028\ud800") == "a\\x1b[31m\\u202eb c d\\u2028\\ud800"
+    assert visible("a\x1b[31m\u202eb\tc\nd\u2028\ud800") == "a\\x1b[31m\\u202eb c d\\u2028\\ud800"
 
 
 def test_markdown_shows_lines_reasons_and_repairs() -> None:

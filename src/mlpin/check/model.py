@@ -6,7 +6,10 @@ Values only. Each comparison makes them, each form of report shows them; neither
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from mlpin.check.fleet import Fleet
 
 Check = Literal["manifest", "lock", "matrix", "env", "host", "index", "image", "fleet"]
 """Which comparison found it."""
@@ -49,6 +52,8 @@ class Checked(NamedTuple):
     """In all of them together."""
     drift: Sequence[Drift]
     strict: bool = False
+    fleet: Fleet | None = None
+    """The same drift in groups, where many machines were compared."""
 
     @property
     def ok(self) -> bool:

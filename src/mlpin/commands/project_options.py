@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mlpin.settings import Settings
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """What is asked for, for which machine, from which indexes."""
+def options(parser: argparse.ArgumentParser, *, resolving: bool = True) -> None:
+    """What is asked for, for which machine, from which indexes; unless `resolving`, nothing that chooses versions."""
     group = parser.add_argument_group("what is locked")
     group.add_argument("--extra", action="append", metavar="NAME", help="include an extra of the project; repeatable")
     group.add_argument("--all-extras", action="store_true", default=None)
@@ -41,8 +41,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     hardware(group)
     group.add_argument("--cuda", metavar="RANGE", help="which CUDA versions may be taken, like 12.4 or 12.*")
     group = parser.add_argument_group("which versions")
-    group.add_argument("-U", "--upgrade", action="store_true", help="let every package leave its locked version")
-    group.add_argument("-P", "--upgrade-package", action="append", metavar="NAME", help="let this package; repeatable")
+    if resolving:
+        group.add_argument("-U", "--upgrade", action="store_true", help="let every package leave its locked version")
+        group.add_argument(
+            "-P", "--upgrade-package", action="append", metavar="NAME", help="let this package; repeatable"
+        )
+    else:
+        parser.set_defaults(upgrade=False, upgrade_package=None)
     group.add_argument("--pre", action="store_true", help="admit pre-releases of everything")
     group.add_argument(
         "--prerelease", metavar="MODE", help="disallow, allow, if-necessary, explicit, if-necessary-or-explicit"

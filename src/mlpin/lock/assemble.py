@@ -28,6 +28,8 @@ _LEGACY_FLOOR = {"manylinux2014": 17, "manylinux2010": 12, "manylinux1": 5}
 class Inputs(NamedTuple):
     """What a lock records of the project beside the resolution."""
 
+    root: Path
+    """What the file names of origins are relative to."""
     target: Target
     requires_python: str
     requirements: Sequence[Declared]
@@ -72,18 +74,19 @@ def tables(resolution: Resolution, inputs: Inputs, folder: Path, facts: Facts) -
     target = inputs.target
     own: dict[str, Any] = {
         "format": FORMAT,
-        "requirements": [_line(line) for line in inputs.requirements],
+        "requirements": [_line(line, inputs.root, folder) for line in inputs.requirements],
     }
     if inputs.constraints:
-        own["constraints"] = [_line(line) for line in inputs.constraints]
+        own["constraints"] = [_line(line, inputs.root, folder) for line in inputs.constraints]
     if inputs.overrides:
-        own["overrides"] = [_line(line) for line in inputs.overrides]
+        own["overrides"] = [_line(line, inputs.root, folder) for line in inputs.overrides]
     if inputs.extras:
         own["extras"] = list(inputs.extras)
     if inputs.groups:
         own["groups"] = list(inputs.groups)
     own["fingerprint"] = inputs.fingerprint
-    described: dict[str, Any] = {"python": target.python, "platform": target.platform.name}
+    described: dict[str, Any] = {"name": target.name} if target.name else {}
+    described |= {"python": target.python, "platform": target.platform.name}
     if target.platform.glibc:
         described["glibc"] = target.platform.glibc
     hardware = target.hardware
@@ -240,9 +243,12 @@ def relative(path: str, folder: Path) -> str:
     return Path(found).as_posix()
 
 
-def _line(line: Declared) -> str:
-    text = line.origin.text or line.name
-    return f"{text}  # {line.origin.place}" if line.origin.file else text
+def _line(line: Declared, root: Path, folder: Path) -> str:
+    """The line with its place, seen from the lock: wherever mlpin is run, it is the same."""
+    text, origin = line.origin.text or line.name, line.origin
+    if origin.file and "://" not in origin.file:
+        origin = origin._replace(file=relative(str(root / origin.file), folder))
+    return f"{text}  # {origin.place}" if origin.file else text
 
 
 def _glibc_floor(packages: Sequence[Mapping[str, Any]]) -> int:

@@ -42,6 +42,8 @@ class LockedFile(NamedTuple):
     """Bytes."""
     uploaded: str = ""
     """ISO 8601, or empty."""
+    subdirectory: str = ""
+    """Of an archive: where in it the project lies."""
 
     @property
     def tags(self) -> str:
@@ -60,6 +62,8 @@ class LockedTree(NamedTuple):
     """What was asked for."""
     subdirectory: str = ""
     editable: bool = False
+    vcs: str = ""
+    """`git`, `hg`, …; empty for a directory."""
 
 
 class LockedPackage(NamedTuple):
@@ -85,12 +89,14 @@ class LockedPackage(NamedTuple):
     build_line: str = ""
     """`cu124`, `cpu`, as mlpin recorded it."""
     rules: tuple[str, ...] = ()
+    yanked: bool = False
+    """Whether it was yanked when it was locked already."""
 
     def best(self, target: Target | None) -> LockedFile | None:
         """The file that an installer takes on the target; the first one where there is no target. None: a tree."""
         if target is None:
             return self.files[0] if self.files else None
-        wheels = [file for file in self.files if file.kind == "wheel"]
+        wheels = [file for file in self.files if file.kind == "wheel" and file.tags.count("-") == 2]
         ranked = [(rank, file.name, file) for file in wheels if (rank := target.rank(file.tags)) is not None]
         if ranked:
             return min(ranked)[2]
@@ -206,6 +212,7 @@ class Lock:
             own.strings("requires") or (),
             own.string("line") or "",
             own.strings("rules") or (),
+            "yanked" in own,
         )
 
 
@@ -235,6 +242,7 @@ def _file(kind: FileKind, fields: Fields) -> LockedFile:
         {key: value for key, value in hashes.items() if isinstance(value, str)},
         size if isinstance(size, int) else None,
         uploaded.isoformat() if isinstance(uploaded, datetime) else "",
+        fields.string("subdirectory") or "",
     )
 
 
@@ -247,6 +255,7 @@ def _tree(fields: Fields) -> LockedTree | None:
             vcs.string("commit-id") or "",
             vcs.string("requested-revision") or "",
             vcs.string("subdirectory") or "",
+            vcs=vcs.string("type") or "",
         )
     if "directory" in fields:
         folder = fields.table("directory")

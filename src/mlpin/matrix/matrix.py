@@ -11,7 +11,7 @@ from mlpin.matrix.labels import cuda_of
 from mlpin.matrix.packed import Packed, Tables
 from mlpin.matrix.ranges import version, within
 from mlpin.matrix.rule import Rule, any_of
-from mlpin.matrix.tables import Gpu, Line, Supplied, Wheels
+from mlpin.matrix.tables import BaseImage, Distribution, Gpu, Line, Supplied, Wheels
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -109,6 +109,16 @@ class Matrix:
     @cached_property
     def gpus(self) -> tuple[Gpu, ...]:
         return (*self._packed.gpus(), *(self._extra.gpus if self._extra else ()))
+
+    @cached_property
+    def distributions(self) -> tuple[Distribution, ...]:
+        """Distributions; a project's own come first, so that they count."""
+        return (*(self._extra.distributions if self._extra else ()), *self._packed.images()[0])
+
+    @cached_property
+    def images(self) -> tuple[BaseImage, ...]:
+        """Base images; a project's own come first, so that they count."""
+        return (*(self._extra.images if self._extra else ()), *self._packed.images()[1])
 
     @cached_property
     def aliases(self) -> dict[str, str]:

@@ -10,7 +10,20 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpin.matrix.rule import Rule
-from mlpin.matrix.tables import Abi, Alias, Arch, Default, Family, Gpu, Line, Supplied, Toolkit, Wheels
+from mlpin.matrix.tables import (
+    Abi,
+    Alias,
+    Arch,
+    BaseImage,
+    Default,
+    Distribution,
+    Family,
+    Gpu,
+    Line,
+    Supplied,
+    Toolkit,
+    Wheels,
+)
 
 if TYPE_CHECKING:
     from mlpin.matrix.read import Source
@@ -18,6 +31,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 TABLES = "@tables"
 GPUS = "@gpus"
+IMAGES = "@images"
 
 
 def pack(source: Source) -> bytes:
@@ -35,6 +49,7 @@ def pack(source: Source) -> bytes:
         source.toolkits,
         source.archs,
     ]
+    lines[IMAGES] = [source.distributions, source.images]
     for wheels in sorted(source.wheels):
         lines.setdefault(f"@wheels:{wheels.package}", []).append(wheels)
     for supplied in sorted(source.metadata):
@@ -137,6 +152,11 @@ class Packed:
             tuple(Toolkit(*entry) for entry in toolkits),
             tuple(Arch(*entry) for entry in archs),
         )
+
+    def images(self) -> tuple[tuple[Distribution, ...], tuple[BaseImage, ...]]:
+        """Distributions, and what is known of base images."""
+        distributions, images = _tuples(self._line(IMAGES)) or ((), ())
+        return tuple(Distribution(*entry) for entry in distributions), tuple(BaseImage(*entry) for entry in images)
 
     def wheels(self, package: str) -> tuple[Wheels, ...]:
         return tuple(Wheels(*_tuples(entry)) for entry in self._line(f"@wheels:{package}"))

@@ -6,23 +6,36 @@ project does with them.
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlpin.matrix.rule import EVIDENCE, FACTS, LABEL, SAME, SEVERITIES, Rule, arch
-from mlpin.matrix.tables import Abi, Alias, Arch, Default, Family, Gpu, Line, Supplied, Toolkit, Wheels
+from mlpin.matrix.entry import ORIGIN, Entry
+from mlpin.matrix.read_images import read_distribution, read_image
+from mlpin.matrix.rule import FACTS, LABEL, SAME, SEVERITIES, Rule, arch
+from mlpin.matrix.tables import (
+    Abi,
+    Alias,
+    Arch,
+    BaseImage,
+    Default,
+    Distribution,
+    Family,
+    Gpu,
+    Line,
+    Supplied,
+    Toolkit,
+    Wheels,
+)
 from mlpin.requirement import normalise
 
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_NUMBER = re.compile(r"\d+(\.\d+)*")
-_PLATFORM = re.compile(r"(linux|macos|windows|\*)-(x86_64|aarch64|arm64|amd64|\*)")
-_TABLES = ("rule", "gpu", "line", "default", "abi", "alias", "toolkit", "arch", "family", "wheels", "metadata")
-_ORIGIN = ("source", "evidence", "date", "note")
+_TABLES = (
+    "rule", "gpu", "line", "default", "abi", "alias", "toolkit", "arch", "family", "wheels", "metadata",
+    "distribution", "image",
+)  # fmt: skip
 _HEADER = re.compile(
     # Texts and remarks first: a header in one of them is none.
     r'''"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*'''
@@ -60,124 +73,8 @@ class Source(NamedTuple):
     families: tuple[Family, ...] = ()
     wheels: tuple[Wheels, ...] = ()
     metadata: tuple[Supplied, ...] = ()
-
-
-class _Entry:
-    """One table of a file: typed getters that note a mistake and go on."""
-
-    def __init__(self, data: Mapping[str, Any], wrong: Callable[[str], None]) -> None:
-        self.data = data
-        self.wrong = wrong
-
-    def text(self, key: str, default: str = "") -> str:
-        value = self.data.get(key, default)
-        if isinstance(value, str):
-            return value
-        if key == "date" and hasattr(value, "isoformat"):
-            return str(value.isoformat())
-        self.wrong(f"`{key}` must be a string")
-        return default
-
-    def required(self, key: str) -> str:
-        value = self.text(key)
-        if self.data.get(key, "") == "":
-            self.wrong(f"`{key}` is {'empty' if key in self.data else 'missing'}")
-        return value
-
-    def name(self, key: str = "package") -> str:
-        value = self.text(key)
-        if not value or normalise(value) != value:
-            self.wrong(f"`{key}` must be a normalised name")
-        return value
-
-    def number(self, key: str) -> str:
-        value = self.text(key)
-        if value and not _NUMBER.fullmatch(value):
-            self.wrong(f"`{key}` `{value}` is no version number")
-        return value
-
-    def flag(self, key: str) -> bool:
-        value = self.data.get(key, False)
-        if not isinstance(value, bool):
-            self.wrong(f"`{key}` must be true or false")
-        return value is True
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self.data.get(key, [])
-        if isinstance(value, str):
-            return (value,)
-        if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return tuple(value)
-        self.wrong(f"`{key}` must be a string or a list of strings")
-        return ()
-
-    def some(self, key: str) -> tuple[str, ...]:
-        found = self.texts(key)
-        if not all(found) or self.data.get(key, []) == []:
-            self.wrong(f"`{key}` is {'empty' if key in self.data else 'missing'}")
-        return found
-
-    def platforms(self) -> tuple[str, ...]:
-        found = self.texts("platforms")
-        for platform in found:
-            if not _PLATFORM.fullmatch(platform):
-                self.wrong(f"`{platform}` is no platform like linux-x86_64, macos-arm64, windows-*")
-        return found
-
-    def choice(self, key: str, allowed: Sequence[str], default: str = "") -> Any:
-        value = self.text(key, default)
-        if value not in allowed:
-            self.wrong(f"`{key}` must be one of {', '.join(allowed)}")
-            return allowed[0]
-        return value
-
-    def range(self, key: str) -> str:
-        return self.specifier(self.text(key), f"`{key}`")
-
-    def specifier(self, text: str, what: str) -> str:
-        from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-        try:
-            SpecifierSet(text)
-        except InvalidSpecifier:
-            self.wrong(f"{what} `{text}` is not a version specifier (PEP 440)")
-            return ""
-        return text
-
-    def requirements(self) -> tuple[str, ...]:
-        from packaging.requirements import InvalidRequirement, Requirement
-
-        found = self.texts("requires")
-        for text in found:
-            try:
-                Requirement(text)
-            except InvalidRequirement:
-                self.wrong(f"`requires`: `{text}` is not a requirement (PEP 508)")
-        return found
-
-    def known(self, *keys: str) -> None:
-        for key in self.data:
-            if key not in keys:
-                from difflib import get_close_matches
-
-                near = get_close_matches(key, keys, 1)
-                self.wrong(f"unknown key `{key}`" + (f"; did you mean `{near[0]}`?" if near else ""))
-
-    def origin(self) -> tuple[tuple[str, ...], Any, str]:
-        source, date = self.texts("source"), self.text("date")
-        if not any(item.strip() for item in source):
-            self.wrong("`source` is missing: no statement without one")
-        if not _is_day(date):
-            self.wrong("`date` must be a day, like 2026-11-21")
-        self.text("note")
-        return source, self.choice("evidence", EVIDENCE), date
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return bool(_DATE.fullmatch(text) and dt.date.fromisoformat(text))
-    except ValueError:
-        return False
+    distributions: tuple[Distribution, ...] = ()
+    images: tuple[BaseImage, ...] = ()
 
 
 def read_files(paths: Sequence[Path], shown: Callable[[Path], str] = str) -> tuple[Source, list[Mistake]]:
@@ -211,8 +108,9 @@ def read(text: str, file: str, places: dict[str, list[str]] | None = None) -> tu
             mistakes.append(Mistake(file, 0, f"unknown table `{key}`; there are {', '.join(_TABLES)}"))
         elif not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             mistakes.append(Mistake(file, 0, f"`{key}` must be written as [[{key}]]"))
-    readers: tuple[Callable[[_Entry], Sequence[Any]], ...] = (
+    readers: tuple[Callable[[Entry], Sequence[Any]], ...] = (
         _rule, _gpu, _line, _default, _abi, _alias, _toolkit, _arch, _family, _wheels, _metadata,
+        read_distribution, read_image,
     )  # fmt: skip
     places = {} if places is None else places
     headers = _headers(text)
@@ -228,7 +126,7 @@ def read(text: str, file: str, places: dict[str, list[str]] | None = None) -> tu
             if not isinstance(table, dict):
                 continue
             wrong: list[str] = []
-            made = reader(_Entry(table, wrong.append))
+            made = reader(Entry(table, wrong.append))
             name = table.get("id") or table.get("package") or table.get("label") or ""
             if key == "rule" and isinstance(name, str) and name == table.get("id"):
                 used = places.setdefault(name, [])
@@ -252,10 +150,10 @@ def _headers(text: str) -> dict[str, list[int]]:
     return found
 
 
-def _rule(entry: _Entry) -> list[Rule]:
+def _rule(entry: Entry) -> list[Rule]:
     entry.known(
         "id", "package", "versions", "with", "needs", "fails", "kernels", "line", "platforms", "python",
-        "accelerator", "wheels-only", "unless-same-version", "severity", "steer", "symptom", "remedy", *_ORIGIN,
+        "accelerator", "wheels-only", "unless-same-version", "severity", "steer", "symptom", "remedy", *ORIGIN,
     )  # fmt: skip
     name = entry.text("id")
     if not _ID.fullmatch(name):
@@ -301,7 +199,7 @@ def _rule(entry: _Entry) -> list[Rule]:
     ]  # fmt: skip
 
 
-def _table(entry: _Entry, verb: str, versions: str) -> tuple[tuple[str, str], ...]:
+def _table(entry: Entry, verb: str, versions: str) -> tuple[tuple[str, str], ...]:
     value = entry.data[verb]
     if value in (SAME, LABEL) and verb == "needs":
         return ((versions, value),)
@@ -320,8 +218,8 @@ def _table(entry: _Entry, verb: str, versions: str) -> tuple[tuple[str, str], ..
     return tuple(rows)
 
 
-def _gpu(entry: _Entry) -> list[Gpu]:
-    entry.known("names", "capability", "gfx", *_ORIGIN)
+def _gpu(entry: Entry) -> list[Gpu]:
+    entry.known("names", "capability", "gfx", *ORIGIN)
     entry.origin()
     capability, gfx = entry.text("capability"), entry.text("gfx")
     if bool(capability) == bool(gfx) or (capability and not re.fullmatch(r"\d+\.\d", capability)):
@@ -329,8 +227,8 @@ def _gpu(entry: _Entry) -> list[Gpu]:
     return [Gpu(name, capability or gfx) for name in entry.some("names")]
 
 
-def _line(entry: _Entry) -> list[Line]:
-    entry.known("label", "accelerator", "cuda", "path", "family", "versions", "platforms", *_ORIGIN)
+def _line(entry: Entry) -> list[Line]:
+    entry.known("label", "accelerator", "cuda", "path", "family", "versions", "platforms", *ORIGIN)
     source, _, _ = entry.origin()
     accelerator = entry.choice("accelerator", ("cuda", "rocm", "cpu", "xpu"))
     if (accelerator == "cuda") != bool(entry.text("cuda")):
@@ -343,29 +241,29 @@ def _line(entry: _Entry) -> list[Line]:
     ]  # fmt: skip
 
 
-def _default(entry: _Entry) -> list[Default]:
-    entry.known("package", "line", "platforms", "versions", *_ORIGIN)
+def _default(entry: Entry) -> list[Default]:
+    entry.known("package", "line", "platforms", "versions", *ORIGIN)
     entry.origin()
     return [Default(entry.name(), entry.range("versions"), entry.required("line"), entry.platforms())]
 
 
-def _abi(entry: _Entry) -> list[Abi]:
-    entry.known("package", "versions", "cxx11", "line", "platforms", *_ORIGIN)
+def _abi(entry: Entry) -> list[Abi]:
+    entry.known("package", "versions", "cxx11", "line", "platforms", *ORIGIN)
     entry.origin()
     if "cxx11" not in entry.data:
         entry.wrong("`cxx11` is missing: true for the new ABI")
     return [Abi(entry.name(), entry.range("versions"), entry.flag("cxx11"), entry.texts("line"), entry.platforms())]
 
 
-def _alias(entry: _Entry) -> list[Alias]:
-    entry.known("conda", "package", *_ORIGIN)
+def _alias(entry: Entry) -> list[Alias]:
+    entry.known("conda", "package", *ORIGIN)
     entry.origin()
     package = entry.name()
     return [Alias(name, package) for name in entry.some("conda")]
 
 
-def _toolkit(entry: _Entry) -> list[Toolkit]:
-    entry.known("cuda", "linux", "windows", "shipped-linux", *_ORIGIN)
+def _toolkit(entry: Entry) -> list[Toolkit]:
+    entry.known("cuda", "linux", "windows", "shipped-linux", *ORIGIN)
     source, _, date = entry.origin()
     entry.required("cuda")
     return [
@@ -376,8 +274,8 @@ def _toolkit(entry: _Entry) -> list[Toolkit]:
     ]  # fmt: skip
 
 
-def _arch(entry: _Entry) -> list[Arch]:
-    entry.known("capability", "cuda", *_ORIGIN)
+def _arch(entry: Entry) -> list[Arch]:
+    entry.known("capability", "cuda", *ORIGIN)
     entry.origin()
     entry.required("cuda")
     if not re.fullmatch(r"\d+\.\d", entry.text("capability")):
@@ -385,8 +283,8 @@ def _arch(entry: _Entry) -> list[Arch]:
     return [Arch(entry.text("capability"), entry.range("cuda"))]
 
 
-def _family(entry: _Entry) -> list[Family]:
-    entry.known("name", "packages", "base", *_ORIGIN)
+def _family(entry: Entry) -> list[Family]:
+    entry.known("name", "packages", "base", *ORIGIN)
     entry.origin()
     packages = entry.some("packages")
     for package in packages:
@@ -395,8 +293,8 @@ def _family(entry: _Entry) -> list[Family]:
     return [Family(entry.required("name"), packages, entry.required("base"))]
 
 
-def _wheels(entry: _Entry) -> list[Wheels]:
-    entry.known("package", "version", "url", "files", "sha256", "requires", "requires-python", *_ORIGIN)
+def _wheels(entry: Entry) -> list[Wheels]:
+    entry.known("package", "version", "url", "files", "sha256", "requires", "requires-python", *ORIGIN)
     source, _, date = entry.origin()
     hashes = entry.data.get("sha256", {})
     if not isinstance(hashes, dict) or not all(re.fullmatch("[0-9a-f]{64}", str(value)) for value in hashes.values()):
@@ -416,8 +314,8 @@ def _wheels(entry: _Entry) -> list[Wheels]:
     ]  # fmt: skip
 
 
-def _metadata(entry: _Entry) -> list[Supplied]:
-    entry.known("package", "versions", "requires", "requires-python", "extras", *_ORIGIN)
+def _metadata(entry: Entry) -> list[Supplied]:
+    entry.known("package", "versions", "requires", "requires-python", "extras", *ORIGIN)
     source, _, date = entry.origin()
     return [
         Supplied(

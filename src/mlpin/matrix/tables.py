@@ -1,4 +1,4 @@
-"""What the matrix knows beside rules: GPUs, build lines, toolkits, files that no index lists, supplied metadata."""
+"""What the matrix knows beside rules: GPUs, build lines, toolkits, unlisted files, supplied metadata, base images."""
 
 from __future__ import annotations
 
@@ -106,5 +106,36 @@ class Supplied(NamedTuple):
     requires: tuple[str, ...] = ()
     requires_python: str = ""
     extras: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+    date: str = ""
+
+
+class Distribution(NamedTuple):
+    """A Linux distribution: what every image of these releases has."""
+
+    name: str
+    """As os-release has it in `ID`, and as tags of images spell it: `ubuntu`, `rockylinux`."""
+    releases: tuple[str, ...]
+    """Numbers and code names that mean the same release; a longer number (`9.3`) belongs to it too."""
+    glibc: str = ""
+    """`2.35`; empty where its C library is musl."""
+    python: str = ""
+    """The version of its package `python3`, which an image of it need not have."""
+    source: tuple[str, ...] = ()
+
+
+class BaseImage(NamedTuple):
+    """Container images of one name, and what their tags say is in them."""
+
+    names: tuple[str, ...]
+    """As Docker Hub has it (`python`, `nvidia/cuda`), or with another registry (`nvcr.io/nvidia/cuda`)."""
+    tags: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    """(pattern of tags, further facts): see `matrix.images`; the first one that fits counts."""
+    known: tuple[str, ...] = ()
+    """Tags that exist, for whoever has to choose one."""
+    for_python: bool = False
+    """Whether Python is what the image is for."""
+    branches: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """By CUDA version, the branches of drivers that containers of it start on as well as on newer ones."""
     source: tuple[str, ...] = ()
     date: str = ""

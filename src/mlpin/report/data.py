@@ -63,6 +63,7 @@ def _target(target: TargetResult, file: str) -> dict[str, Any]:
                 {"kind": one.kind, "name": one.name, "old": one.old or None, "new": one.new or None, "why": one.why}
                 for one in target.changes
             ],
+            **_meaning(target),
             "notes": [{"package": package, "message": message} for package, message in target.notes],
         }
     if isinstance(outcome, GaveUp):
@@ -76,6 +77,15 @@ def _target(target: TargetResult, file: str) -> dict[str, Any]:
         "outcome": "conflict",
         "clash": [_edge(edge) for edge in outcome.clash],
     }
+
+
+def _meaning(target: TargetResult) -> dict[str, Any]:
+    """`meaning` and `alarms`: what the new lock means against the old one."""
+    if target.difference is None:
+        return {"alarms": [], "meaning": []}
+    from mlpin.report import diffed_data
+
+    return diffed_data.meaning(target.difference)
 
 
 def _edge(edge: Edge) -> dict[str, Any]:

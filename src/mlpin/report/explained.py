@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 from mlpin.explain.model import Clash, Edit, Explanation, Link, Repair
-from mlpin.report.explained_words import certainty, effort, heading, joined, moved, place, standing, visible
+from mlpin.report.explained_words import certainty, effort, heading, moved, place, standing
+from mlpin.report.words import joined, visible
 from mlpin.report.wrap import wrapped
 
 _PLACE = 22

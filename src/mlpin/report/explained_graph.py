@@ -12,7 +12,8 @@ from html import escape
 
 from mlpin.explain.model import Clash, Premise
 from mlpin.report.explained_layout import Box, Wire, arranged
-from mlpin.report.explained_words import clashing, joined, place, visible
+from mlpin.report.explained_words import clashing, place
+from mlpin.report.words import joined, visible
 
 _LINES = {"requirement", "constraint", "override"}
 _CHAR, _SMALL = 7.3, 6.35

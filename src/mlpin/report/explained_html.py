@@ -27,9 +27,9 @@ from mlpin.report.explained_words import (
     summary,
     title,
     versions,
-    visible,
     web,
 )
+from mlpin.report.words import visible
 
 
 def explained(found: Sequence[Explanation]) -> str:

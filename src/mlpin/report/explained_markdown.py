@@ -25,9 +25,9 @@ from mlpin.report.explained_words import (
     summary,
     title,
     versions,
-    visible,
     web,
 )
+from mlpin.report.words import visible
 
 LIMIT = 65_000
 """GitHub refuses a comment that is longer than 65,536 characters."""

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import posixpath
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import mlpin
 from mlpin.explain.model import Clash, Explanation, Premise, Repair
 from mlpin.report import explained_data, explained_markdown
-from mlpin.report.explained_words import ADDRESS, certainty, clashing, heading, moved, place, visible, web
+from mlpin.report.explained_words import ADDRESS, certainty, clashing, heading, moved, place, web
+from mlpin.report.sarif import document, kind, location, plain, uri
+from mlpin.report.words import visible
 
 _KINDS = {
     "unsatisfiable": ("UnsatisfiableRequirements", "error", "Requirements that cannot be solved together on a target."),
@@ -43,32 +43,13 @@ def explained(found: Sequence[Explanation], *, manifest: str = "", folder: str =
     for one in found:
         results += [_result(clash, one, manifest, folder) for clash in one.clashes]
         told += [*([] if one.clashes else [heading(one)]), *one.notes]
-    notes = [{"level": "note", "message": {"text": _plain(text)}} for text in told]
-    run = {
-        "tool": {"driver": {"name": "mlpin", "version": mlpin.__version__, "rules": _rules(found)}},
-        "automationDetails": {"id": "mlpin-explain/"},
-        "columnKind": "unicodeCodePoints",
-        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
-        "results": results,
-    }
-    schema = "https://json.schemastore.org/sarif-2.1.0.json"
-    value = {"$schema": schema, "version": "2.1.0", "runs": [run]}
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return document("explain", _rules(found), results, told)
 
 
 def _rules(found: Sequence[Explanation]) -> list[dict[str, Any]]:
     """The kinds of clash, then the rules of the matrix that any clash names."""
-    kinds = [
-        {
-            "id": kind,
-            "name": name,
-            "shortDescription": {"text": text},
-            "fullDescription": {"text": text},
-            "help": {"text": "mlpin explain shows the reason and the repairs that were re-solved."},
-            "defaultConfiguration": {"level": level},
-        }
-        for kind, (name, level, text) in _KINDS.items()
-    ]
+    advice = "mlpin explain shows the reason and the repairs that were re-solved."
+    kinds = [kind(rule, name, text, advice, level) for rule, (name, level, text) in _KINDS.items()]
     return [*kinds, *(_rule(name, told) for name, told in sorted(_told(found).items()) if name not in _KINDS)]
 
 
@@ -98,19 +79,19 @@ def _rule(name: str, told: _Told) -> dict[str, Any]:
     addresses, _ = web(told.sources)
     return {
         "id": visible(name),
-        "shortDescription": {"text": _plain(f"Rule {name} of the compatibility matrix.")},
-        "fullDescription": {"text": f"{_plain(told.text)}."},
-        "help": {"text": "\n".join(map(_plain, about)) or "A rule of the compatibility matrix."},
+        "shortDescription": {"text": plain(f"Rule {name} of the compatibility matrix.")},
+        "fullDescription": {"text": f"{plain(told.text)}."},
+        "help": {"text": "\n".join(map(plain, about)) or "A rule of the compatibility matrix."},
         "defaultConfiguration": {"level": "error"},
         **({"helpUri": quote(addresses[0], safe=ADDRESS)} if addresses else {}),
     }
 
 
 def _result(clash: Clash, one: Explanation, manifest: str, folder: str) -> dict[str, Any]:
-    spots = [(premise, uri) for premise in clash.premises if (uri := _uri(premise.file, folder))]
-    places = [_location(uri, premise.line, f"{premise.kind}: {premise.text}") for premise, uri in spots]
-    if not places and (uri := _uri(manifest, folder)):
-        places = [_location(uri, 0, "No line of a file is part of the clash.")]
+    spots = [(premise, file) for premise in clash.premises if (file := uri(premise.file, folder))]
+    places = [location(file, premise.line, f"{premise.kind}: {premise.text}") for premise, file in spots]
+    if not places and (file := uri(manifest, folder)):
+        places = [location(file, 0, "No line of a file is part of the clash.")]
     numbers = {premise: number for number, (premise, _) in enumerate(spots[1:], 1)}
     markdown = [*explained_markdown.section(clash, one), *explained_markdown.repairs(one, pinned=False)]
     rule = "gave-up" if one.status == "gave-up" else "unsatisfiable"
@@ -135,44 +116,21 @@ def _result(clash: Clash, one: Explanation, manifest: str, folder: str) -> dict[
 def _message(clash: Clash, one: Explanation, numbers: dict[Premise, int]) -> list[str]:
     whose = f" for {one.target.name}" if one.target.name else ""
     stuck = "not solved" if one.status == "gave-up" else clashing(clash)
-    lines = [f"{_plain(f'{stuck[0].upper()}{stuck[1:]}{whose} ({one.target})')}."]
+    lines = [f"{plain(f'{stuck[0].upper()}{stuck[1:]}{whose} ({one.target})')}."]
     for premise in clash.premises:
-        where = _plain(place(premise) or premise.kind)
+        where = plain(place(premise) or premise.kind)
         if premise in numbers:
             where = f"[{_BRACKET.sub(_ESCAPED, where)}]({numbers[premise]})"
-        lines.append(f"- {where}: {_plain(premise.text)}")
-    lines += [f"{step}. {_plain(link.text)}." for step, link in enumerate(clash.links, 1)]
-    lines.append(_plain(certainty(clash, one)))
+        lines.append(f"- {where}: {plain(premise.text)}")
+    lines += [f"{step}. {plain(link.text)}." for step, link in enumerate(clash.links, 1)]
+    lines.append(plain(certainty(clash, one)))
     for number, option in enumerate(one.repairs[:_SHOWN], 1):
         edits = "; ".join(
             f"{place(edit)}: {edit.old or '(nothing)'} → {edit.new or '(nothing)'}" for edit in option.edits
         )
         cost = ", ".join(map(moved, option.cost))
-        lines.append(_plain(f"Repair {number}: {edits}" + (f" ({cost})" if cost else "")))
+        lines.append(plain(f"Repair {number}: {edits}" + (f" ({cost})" if cost else "")))
     return lines
-
-
-def _plain(text: str) -> str:
-    """`text` in which nothing is an embedded link."""
-    return visible(text).replace("](", "] (")
-
-
-def _location(uri: str, line: int, text: str) -> dict[str, Any]:
-    return {
-        "physicalLocation": {
-            "artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"},
-            "region": {"startLine": line or 1},
-        },
-        "message": {"text": _plain(text)},
-    }
-
-
-def _uri(file: str, folder: str) -> str:
-    """The file from the root of the sources; empty where it does not lie below it."""
-    if not file or "://" in file:
-        return ""
-    path = posixpath.normpath(posixpath.join(folder.replace("\\", "/"), file.replace("\\", "/")))
-    return "" if path.startswith(("/", "..")) or path[1:2] == ":" else quote(path)
 
 
 def _without_pins(option: Repair) -> dict[str, Any]:

@@ -5,10 +5,10 @@ Sentences are plain text without markup. Each form escapes them its own way.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 from mlpin.explain.model import Clash, Edit, Explanation, Move, Premise, Repair
+from mlpin.report.words import joined
 
 _HEADS = {
     "gave-up": "Gave up{}: neither a solution nor a proof that there is none",
@@ -33,7 +33,6 @@ GRADES = {
 ADDRESS = "/:?#[]@!$&'()*+,;=%~"
 """What stays as it is where an address is quoted."""
 _LONG = 72
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def outcome(found: Sequence[Explanation]) -> str:
@@ -159,11 +158,6 @@ def every(repair: Repair) -> str:
     return f"All {len(repair.pins)} versions" if len(repair.pins) != 1 else "The one version"
 
 
-def joined(parts: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
-
-
 def web(sources: Iterable[str]) -> tuple[list[str], list[str]]:
     """The sources that are addresses on the web, and the others."""
     told = list(dict.fromkeys(source.strip() for source in sources))
@@ -177,14 +171,3 @@ def short(address: str) -> str:
     """An address as it is shown: without its scheme, cut where it is long."""
     text = address.partition("://")[2].rstrip("/") or address
     return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
-
-
-def visible(text: str) -> str:
-    """`text` in one line, with what cannot be seen (control characters, marks of direction) spelled out."""
-    return "".join(" " if char in "\t\n\r" else _spelled(char) for char in text)
-
-
-def _spelled(char: str) -> str:
-    if unicodedata.category(char) not in _UNSEEN:
-        return char
-    return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"

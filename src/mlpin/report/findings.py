@@ -7,6 +7,7 @@ from typing import Any
 
 from mlpin.audit import Audit
 from mlpin.matrix.judge import Facts, Finding
+from mlpin.report.words import counted
 from mlpin.report.wrap import wrapped
 
 SEVERITIES = ("broken", "declared", "untested")
@@ -22,7 +23,7 @@ def sentence(finding: Finding) -> str:
 def text(found: Audit, *, quiet: bool = False) -> str:
     """The whole verdict. `quiet` shows what is broken alone."""
     facts, stack = found.facts, found.stack
-    lines = wrapped(f"{stack.source}: {packages(found.total)}, {found.known} known to the matrix", "", "  ")
+    lines = wrapped(f"{stack.source}: {counted(found.total, 'package')}, {found.known} known to the matrix", "", "  ")
     lines += wrapped(f"on {machine(facts)}", "", "  ")
     for finding in found.findings:
         rule = finding.rule
@@ -44,13 +45,11 @@ def text(found: Audit, *, quiet: bool = False) -> str:
     counts = [sum(one.rule.severity == severity for one in found.findings) for severity in SEVERITIES]
     told = ", ".join(f"{count} {severity}" for count, severity in zip(counts, SEVERITIES, strict=True) if count)
     unknown = found.total - found.known
-    lines += ["", (told or "no findings") + (f"; of {packages(unknown)} the matrix knows nothing" if unknown else "")]
+    lines += [
+        "",
+        (told or "no findings") + (f"; of {counted(unknown, 'package')} the matrix knows nothing" if unknown else ""),
+    ]
     return "\n".join(lines) + "\n"
-
-
-def packages(count: int) -> str:
-    """`1 package`, `2 packages`."""
-    return "1 package" if count == 1 else f"{count} packages"
 
 
 def machine(facts: Facts) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mlpin.errors import MlpinError
 from mlpin.outcome import Resolution
 from mlpin.pipeline import LockResult, TargetResult
+from mlpin.report.words import counted
 from mlpin.report.wrap import wrapped
 
 _CHANGES = 25
@@ -37,7 +38,7 @@ def summary(result: LockResult, shown: Sequence[str], *, verbose: bool = False) 
     if result.local_only:
         names = ", ".join(result.local_only[:6]) + (" …" if len(result.local_only) > 6 else "")
         lines += wrapped(
-            f"{_packages(len(result.local_only))} locked from files of this machine ({names}): "
+            f"{counted(len(result.local_only), 'package')} locked from files of this machine ({names}): "
             "this lock installs here only. "
             "The index or find-links that they come from is configured for pip or uv on this machine; "
             "`extra-index-urls = []` and `find-links = []` in [tool.mlpin] leave such places out.",
@@ -49,16 +50,12 @@ def summary(result: LockResult, shown: Sequence[str], *, verbose: bool = False) 
     return "\n".join(lines) + "\n"
 
 
-def _packages(count: int) -> str:
-    return "1 package" if count == 1 else f"{count} packages"
-
-
 def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
     plan = target.plan
     name = f"{plan.target.name}: " if plan.target.name else ""
     if target.outcome is None:
-        return [f"{name}{file} is up to date: {_packages(target.packages)} for {plan.target}"]
-    lines = [f"{name}{_packages(target.packages)} for {plan.target}"]
+        return [f"{name}{file} is up to date: {counted(target.packages, 'package')} for {plan.target}"]
+    lines = [f"{name}{counted(target.packages, 'package')} for {plan.target}"]
     if plan.detected:
         lines[-1] += f" ({' and '.join(plan.detected)} detected)"
     shown = target.changes if verbose else target.changes[:_CHANGES]
@@ -72,6 +69,10 @@ def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
         lines += wrapped(f"{text}  ({change.why})", "  ", "      ")
     if len(shown) < len(target.changes):
         lines.append(f"  ({len(target.changes) - len(shown)} more changes: --verbose shows all)")
+    if target.difference is not None:
+        from mlpin.report.diffed import alarm_lines, meaning_lines
+
+        lines += [*meaning_lines(target.difference), *alarm_lines(target.difference.alarms)]
     for package, note in target.notes:
         lines += wrapped(f"{package}: {note}", "  ! ", "    ")
     if verbose and target.fresh and isinstance(target.outcome, Resolution):

@@ -11,7 +11,8 @@ from mlpin.explain.spans import which
 from mlpin.index.names import version
 from mlpin.report import explained_data
 from mlpin.report.explained import explained
-from mlpin.report.explained_words import joined, moved, visible
+from mlpin.report.explained_words import moved
+from mlpin.report.words import joined, visible
 from mlpin.report.wrap import wrapped
 from mlpin.requirement import Origin
 

@@ -24,6 +24,11 @@ _VERSION = re.compile(
 _SHOWN = 200
 
 
+def is_name(text: str) -> bool:
+    """Whether `text` can be the name of a Python package."""
+    return bool(_NAME.fullmatch(text))
+
+
 def is_version(text: str) -> bool:
     """Whether `text` is a version of PEP 440."""
     if _VERSION.fullmatch(text):
@@ -60,7 +65,7 @@ class Gathered:
         self, name: str, version: str, line: int = 0, *, files: tuple[str, ...] = (), text: str = "", reason: str = ""
     ) -> None:
         """A Python package. Without a version that can be read it is skipped as well, as `text` with the `reason`."""
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise self.error(line, f"`{printable(name)}` is not the name of a package")
         if version and not is_version(version):
             version, reason = "", f"`{printable(version)}` is not a version (PEP 440)"

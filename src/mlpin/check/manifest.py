@@ -1,0 +1,322 @@
+"""Manifest and lock: whether what was locked still satisfies every line, for the target as it is wanted now.
+
+Static satisfiability: the lock is right if it satisfies the lines, whether or not a new run would choose the same. No
+index is asked; a directory that the project depends on is read, as far as its metadata is static.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlpin.check.model import Drift
+from mlpin.errors import MlpinError
+from mlpin.index.url import local_path, strip_credentials
+from mlpin.lock.locked import Lock, LockedPackage, LockedTree
+from mlpin.requirement import Declared, IndexSource, PathSource, Source, UrlSource, VcsSource
+from mlpin.resolver.requirements import PythonRange, Sourced, Specified, specifier
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mlpin.index.places import Places
+    from mlpin.project import TargetPlan
+    from mlpin.requirement import Origin, Requirement
+    from mlpin.resolver.view import View
+    from mlpin.target import Target
+
+_FACTS = (
+    ("python", "Python"),
+    ("platform", "platform"),
+    ("glibc", "glibc"),
+    ("accelerator", "accelerator"),
+    ("driver", "driver"),
+    ("gpus", "GPUs"),
+    ("cuda", "CUDA"),
+)
+
+
+def named(lines: Sequence[Declared], lock: Lock) -> list[Declared]:
+    """The lines; one that is only a URL or a repository has the name of what is locked from there."""
+    found = []
+    for line in lines:
+        name = line.name
+        if not name and line.source is not None:
+            name = next((one.name for one in lock.packages if _from(one, line.source, lock)), "")
+        found.append(line._replace(name=name) if name else line)
+    return found
+
+
+def drifts(
+    plan: TargetPlan,
+    lock: Lock,
+    target: Target | None,
+    view: View,
+    roots: Sequence[Requirement],
+    known: Places,
+    requires_python: str = "",
+    origin: Origin | None = None,
+) -> Iterator[Drift]:
+    """What the manifest asks for and the lock does not have, or has and nobody asks for.
+
+    `target` is the lock's, `roots` are what the lines come to in `view`, which sees the target as it is wanted now;
+    `requires_python` is that of the project.
+    """
+    yield from _target(plan.target, target, lock)
+    if requires_python and origin and not PythonRange(specifier(requires_python), origin).admits(view.python):
+        yield _drift(
+            "requires-python",
+            f"the project needs Python {requires_python}, the lock is for {plan.target.python}",
+            origin=origin,
+            expected=requires_python,
+            found=plan.target.python,
+        )
+    yield from _Walk(lock, view, known).drifts(roots)
+
+
+def _target(wanted: Target, target: Target | None, lock: Lock) -> Iterator[Drift]:
+    """What of the target is not as it was when it was locked."""
+    if target is None:
+        return
+    now, then = _described(wanted), _described(target)
+    for field, shown in _FACTS:
+        if now[field] != then[field]:
+            said = f"the target's {shown} is {now[field] or 'not said'}, the lock was made for {then[field] or 'any'}"
+            yield Drift(
+                "manifest",
+                "target",
+                said,
+                expected=now[field],
+                found=then[field],
+                file=lock.shown,
+                line=lock.line_of("[tool.mlpin.target]"),
+            )
+
+
+def _described(target: Target) -> dict[str, str]:
+    hardware = target.hardware
+    return {
+        "python": target.python,
+        "platform": target.platform.name,
+        "glibc": target.platform.glibc,
+        "accelerator": hardware.accelerator,
+        "driver": hardware.driver,
+        "gpus": ", ".join(name for name, _ in hardware.gpus),
+        "cuda": hardware.cuda,
+    }
+
+
+class _Walk:
+    """From the lines through the directories that they name, and on through the edges of the lock."""
+
+    def __init__(self, lock: Lock, view: View, known: Places) -> None:
+        self.lock = lock
+        self.view = view
+        self.places = known
+        self.by_name = lock.by_name
+        self.asked: set[tuple[str, str]] = set()
+        """(name, extra) that somebody asks for."""
+
+    def drifts(self, roots: Sequence[Requirement]) -> Iterator[Drift]:
+        todo: list[tuple[Requirement, str]] = [(root, "") for root in reversed(roots)]
+        read: set[str] = set()
+        said: set[str] = set()
+        while todo:
+            requirement, parent = todo.pop()
+            if requirement.key.kind != "pypi":
+                continue
+            key = requirement.key
+            self.asked.add((key.name, key.extra))
+            for drift in self._one(requirement, parent):
+                if drift.message not in said:
+                    said.add(drift.message)
+                    yield drift
+            if isinstance(requirement, Sourced) and isinstance(requirement.source, PathSource) and str(key) not in read:
+                read |= {str(key), key.name}
+                try:
+                    candidate = self.view.sourced(requirement)
+                    inner = list(self.view.requires(candidate))
+                except MlpinError as error:
+                    yield _drift("source", str(error), origin=requirement.origin, package=key.name)
+                    continue
+                todo += [(one, key.name) for one in reversed(inner)]
+        yield from self._constraints()
+        for package in self.lock.packages:
+            yield from self._choices(package)
+        if self.lock.ours:
+            yield from self._unneeded(read)
+
+    def _one(self, requirement: Requirement, parent: str) -> Iterator[Drift]:
+        key, origin = requirement.key, requirement.origin
+        line = f"`{origin.text or requirement}`" + (f", which {parent} asks for," if parent else "")
+        locked = self.by_name.get(key.name, ())
+        if not locked:
+            said = f"{line} is not locked"
+            yield _drift("unlocked", said, origin=origin, package=key.name, expected=str(requirement))
+            return
+        for one in locked:
+            drift = partial(_drift, origin=origin, package=key.name)
+            if isinstance(requirement, Sourced):
+                if not _from(one, requirement.source, self.lock):
+                    wanted, found = _shown(requirement.source, self.lock.path.parent), _shown_package(one)
+                    said = f"{key.name} is wanted from {wanted}, and locked from {found}"
+                    yield drift("source", said, expected=wanted, found=found)
+            elif isinstance(requirement, Specified) and one.version and not _admits(requirement, one.version):
+                said = f"{line} is wanted, and {one.name} {one.version} is locked"
+                yield drift("version", said, expected=str(requirement), found=one.version)
+            if key.extra and self.lock.ours and key.extra not in one.extras and one.tree is None:
+                said = f"{line} is wanted, and {one.name} is locked without its extra `{key.extra}`"
+                yield drift("extra", said, expected=str(key), found=one.name)
+
+    def _choices(self, package: LockedPackage) -> Iterator[Drift]:
+        """What the user says of where a package comes from, and of its files."""
+        policy, name = self.view.policy, package.name
+        pin = next((pin for pin in policy.pins.get(name, ()) if self.view.holds(pin.marker)), None)
+        place = self.places.named.get(pin.index) if pin and not pin.extra and not pin.group else None
+        if place and package.index and not place.flat and _bare(package.index) != _bare(place.url):
+            said = f"{name} may come only from the index `{place.name}`, and it is locked from {package.index}"
+            yield self._of(package, "index", said, expected=strip_credentials(place.url), found=package.index)
+        kinds = {file.kind for file in package.files}
+        if policy.binary_only(name) and kinds and "wheel" not in kinds:
+            said = f"{name} may only be a wheel (only-binary), and its source archive is locked"
+            yield self._of(package, "option", said, expected="wheel", found="sdist")
+        if policy.source_only(name) and "wheel" in kinds:
+            said = f"{name} may only be a source archive (no-binary), and wheels are locked"
+            yield self._of(package, "option", said, expected="sdist", found="wheel")
+        if wanted := policy.hashes.get(name):
+            for file in package.files:
+                if not wanted & {f"{kind}:{value}" for kind, value in file.hashes.items()}:
+                    said = f"{file.name} is locked, and none of its hashes is among those that the manifest states"
+                    yield self._of(package, "hash", said, expected=", ".join(sorted(wanted)), found=file.name)
+        cutoff = policy.cutoffs.get(name, policy.cutoff)
+        for file in package.files:
+            if cutoff and file.uploaded and _moment(file.uploaded) >= _moment(cutoff):
+                said = f"{file.name} was uploaded on {file.uploaded[:10]}, which exclude-newer leaves out"
+                yield self._of(package, "option", said, expected=cutoff, found=file.uploaded)
+
+    def _constraints(self) -> Iterator[Drift]:
+        for name, requirements in sorted(self.view.constraints.items()):
+            for one in self.by_name.get(name, ()):
+                for requirement in requirements:
+                    if isinstance(requirement, Specified) and one.version and not _admits(requirement, one.version):
+                        text = requirement.origin.text or str(requirement)
+                        said = f"the constraint `{text}` does not admit {name} {one.version}, which is locked"
+                        yield _drift(
+                            "constraint",
+                            said,
+                            origin=requirement.origin,
+                            package=name,
+                            expected=str(requirement),
+                            found=one.version,
+                        )
+
+    def _unneeded(self, read: Collection[str]) -> Iterator[Drift]:
+        """What nothing asks for any more. The lock's edges say who asks for whom, but for what was `read` anew."""
+        extras = set(self.asked)
+        reached: set[str] = set()
+        todo = [name for name, _ in self.asked]
+        while todo:
+            name = todo.pop()
+            if name in reached:
+                continue
+            reached.add(name)
+            for package in self.by_name.get(name, ()):
+                if name not in read:
+                    todo += package.dependencies
+                extras |= {(_name(text), extra) for text in package.requires for extra in _extras(text)}
+        for package in self.lock.packages:
+            if package.name not in reached:
+                said = f"{package.name} {package.version} is locked, and nothing asks for it".replace("  ", " ")
+                yield self._of(package, "unneeded", said, found=package.version)
+                continue
+            # An extra may ask for another one of its own package, which no edge of the lock tells.
+            if (
+                package.extras
+                and package.tree is None
+                and not any((package.name, one) in extras for one in package.extras)
+            ):
+                shown = f"{package.name}[{','.join(package.extras)}]"
+                said = (
+                    f"{shown} is locked, and nothing asks for {'these extras' if package.extras[1:] else 'this extra'}"
+                )
+                yield self._of(package, "extra", said, expected=package.name, found=shown)
+
+    def _of(self, package: LockedPackage, kind: str, message: str, *, expected: str = "", found: str = "") -> Drift:
+        return Drift("manifest", kind, message, package.name, expected, found, self.lock.shown, package.line)
+
+
+def _drift(kind: str, message: str, *, origin: Origin, package: str = "", expected: str = "", found: str = "") -> Drift:
+    return Drift("manifest", kind, message, package, expected, found, origin.file, origin.line)
+
+
+def _admits(requirement: Specified, text: str) -> bool:
+    from mlpin.index.names import version
+
+    return not requirement.specifier.text or requirement.specifier.contains(version(text))
+
+
+def _from(package: LockedPackage, source: Source, lock: Lock) -> bool:
+    """Whether a package was locked from a source."""
+    folder, tree = lock.path.parent, package.tree
+    if isinstance(source, IndexSource):
+        return tree is None
+    if isinstance(source, VcsSource):
+        return bool(
+            tree
+            and tree.kind == "vcs"
+            and _place(tree.place, folder) == _place(strip_credentials(source.url), folder)
+            and source.revision in {tree.revision, tree.commit}
+            and tree.subdirectory == source.subdirectory
+        )
+    if isinstance(source, UrlSource):
+        wanted = _place(strip_credentials(source.url), folder)
+        return any(_place(file.url or file.path, folder) == wanted for file in package.files)
+    places = {_place(file.path, folder) for file in package.files if file.path}
+    if tree and tree.kind == "directory":
+        places.add(_place(tree.place, folder))
+    return _place(source.path, folder) in places
+
+
+def _place(text: str, folder: Path) -> str:
+    """A URL, or the absolute path that a text names."""
+    if path := local_path(text):
+        return os.path.normpath(path)
+    return text if "://" in text else os.path.normpath(folder / text)
+
+
+def _bare(url: str) -> str:
+    return strip_credentials(url).rstrip("/")
+
+
+def _shown(source: Source, folder: Path) -> str:
+    if isinstance(source, VcsSource):
+        return strip_credentials(source.url) + (f"@{source.revision}" if source.revision else "")
+    if isinstance(source, UrlSource):
+        return strip_credentials(source.url)
+    return os.path.relpath(source.path, folder) if isinstance(source, PathSource) else source.index
+
+
+def _shown_package(package: LockedPackage) -> str:
+    tree = package.tree
+    if isinstance(tree, LockedTree):
+        return tree.place + (f"@{tree.revision or tree.commit[:12]}" if tree.kind == "vcs" else "")
+    return package.index or next((file.url or file.path for file in package.files), "nowhere")
+
+
+def _name(text: str) -> str:
+    return text.partition("[")[0]
+
+
+def _extras(text: str) -> list[str]:
+    """The extras in a requirement like `app[fast]>=1`, as the lock writes it."""
+    _, bracket, rest = text.partition("[")
+    return rest.partition("]")[0].split(",") if bracket else []
+
+
+def _moment(text: str) -> datetime:
+    from datetime import datetime
+
+    return datetime.fromisoformat(text)

@@ -1,0 +1,160 @@
+"""`mlpin check`: the CI step that fails where something is not as the lock has it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlpin.commands import project_options
+from mlpin.commands.streams import say
+from mlpin.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from mlpin.check.model import Checked
+    from mlpin.checking import Wanted
+    from mlpin.machine import Machine
+
+DESCRIPTION = (
+    "Compares the lock of each target with the manifest (does it still satisfy every line?), with itself (is it "
+    "whole, valid, as mlpin wrote it?) and with the compatibility matrix (is something locked known to be broken?). "
+    "That needs no network, and the passing of time alone turns nothing red. PATH is a directory or a manifest, as "
+    "for `mlpin lock`, or a lock alone. Exit code 0: no drift; 1: drift; 2: wrong usage, or a file that cannot be "
+    "read; 3: an index cannot be reached."
+)
+FORMATS = {
+    "text": "checked",
+    "json": "checked_data",
+    "github": "checked_github",
+    "sarif": "checked_sarif",
+    "markdown": "checked_markdown",
+    "junit": "checked_junit",
+    "prometheus": "checked_prometheus",
+}
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("path", nargs="?", default=".", metavar="PATH")
+    group = parser.add_argument_group("what else the lock is compared with")
+    group.add_argument(
+        "--env",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        help="an installed environment, by its metadata: missing, extra, other versions and builds, changed files; "
+        "without PATH the active one, else .venv",
+    )
+    group.add_argument("--deep", action="store_true", help="with --env: read every installed file, however large")
+    group.add_argument(
+        "--host", action="store_true", help="this machine: driver, GPUs, glibc, Python, processor; as `mlpin host`"
+    )
+    group.add_argument(
+        "--index", action="store_true", help="the indexes it was locked from: files gone, yanked, with another hash"
+    )
+    group.add_argument("--outdated", action="store_true", help="the same, and list what could be newer; fails nothing")
+    group.add_argument(
+        "--image",
+        metavar="FILE|DIR",
+        help="the base image of a Dockerfile (FILE#STAGE: of that stage), or an unpacked root file system",
+    )
+    group.add_argument(
+        "--fleet", metavar="DIR", help="the snapshots in a directory (`mlpin snapshot`), and these with one another"
+    )
+    group.add_argument("--lock", metavar="PATH", help="where the locks are, if `mlpin lock -o` put them elsewhere")
+    group.add_argument("--strict", action="store_true", help="fail on warnings too")
+    project_options.options(parser, resolving=False)
+    group = parser.add_argument_group("output")
+    group.add_argument("--format", choices=tuple(FORMATS), default="text")
+    group.add_argument("-o", "--output", metavar="FILE", help="write it there, not to standard output")
+    group.add_argument("-q", "--quiet", action="store_true", help="print what fails alone")
+    group.add_argument("-v", "--verbose", action="store_true", help="print all of it, however much")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check, and the exit code."""
+    from mlpin.checking import check
+
+    output = Path(os.path.abspath(options.lock)) if options.lock else None
+    asked = project_options.run_options(options, options.path, output=output, dry=True)
+    if options.deep and options.env is None:
+        raise UsageError("--deep says how an environment is looked at", hint="give --env as well")
+    wanted = _wanted(options, asked.root)
+    silent = options.quiet or options.format != "text" or not wanted.indexes
+    with project_options.progress(silent=silent) as progress:
+        found = check(asked, wanted, progress.event if progress else None)
+    _put(_rendered(found, options), options.output)
+    return 0 if found.ok else 1
+
+
+def _wanted(options: argparse.Namespace, root: Path) -> Wanted:
+    from mlpin.checking import Wanted
+
+    env = _environment(options.env, root)
+    return Wanted(
+        env=env,
+        env_shown=options.env or (os.path.relpath(env, root) if env else ""),
+        machine=_machine if options.host else None,
+        pythons=_pythons() if options.host else (),
+        indexes=options.index or options.outdated,
+        outdated=options.outdated,
+        image=options.image or "",
+        fleet=Path(os.path.abspath(options.fleet)) if options.fleet else None,
+        strict=options.strict,
+        deep=options.deep,
+    )
+
+
+def _environment(said: str | None, root: Path) -> Path | None:
+    """The environment that --env names; None where there is no --env."""
+    if said is None:
+        return None
+    if said:
+        return root / said
+    from mlpin.commands.environments import active
+
+    found = active(os.environ, root)
+    if found is None:
+        raise InputError("no environment is active, and there is no .venv here", where="--env", hint="give its path")
+    return found
+
+
+def _machine() -> Machine:
+    from mlpin.commands.machine_options import this_machine
+
+    return this_machine()[0]
+
+
+def _pythons() -> set[str]:
+    """The minor versions of the Pythons on the PATH, by their names, and of the one that runs this."""
+    found = {f"{sys.version_info[0]}.{sys.version_info[1]}"}
+    for folder in os.get_exec_path():
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        found |= {name[6:].removesuffix(".exe") for name in names if re.fullmatch(r"python3\.\d+(\.exe)?", name)}
+    return found
+
+
+def _rendered(found: Checked, options: argparse.Namespace) -> str:
+    if options.format == "text":
+        from mlpin.report import checked
+
+        return checked.text(found, quiet=options.quiet, verbose=options.verbose)
+    render: Callable[[Checked], str] = import_module(f"mlpin.report.{FORMATS[options.format]}").text
+    return render(found)
+
+
+def _put(text: str, output: str | None) -> None:
+    if output is None or output == "-":
+        say(text)
+        return
+    from mlpin.lock.file import write_bytes
+
+    write_bytes([(Path(os.path.abspath(output)), text.encode())])

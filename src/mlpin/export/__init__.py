@@ -1,0 +1,1 @@
+"""A lock in other forms: one module a form, each a function from `model.Exported` to text."""

@@ -1,0 +1,85 @@
+"""What the resolution of a target depends on beside the indexes themselves, as one digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from mlpin.project import Project, TargetPlan
+from mlpin.requirement import Declared, PathSource
+from mlpin.settings import Settings, format_names
+
+
+def recorded_options(settings: Settings) -> dict[str, Any]:
+    """The settings that shape a resolution, as they stand in the lock; only those that were said."""
+    said: dict[str, Any] = {
+        "prerelease": settings.prerelease,
+        "resolution": settings.resolution,
+        "index-strategy": settings.index_strategy,
+        "exclude-newer": settings.exclude_newer,
+        "only-binary": sorted(format_names(settings.only_binary)) or None,
+        "no-binary": sorted(format_names(settings.no_binary)) or None,
+        "exclude": sorted(settings.exclude) if settings.exclude else None,
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def fingerprint(project: Project, plan: TargetPlan) -> str:
+    """A digest of everything that the resolution of a target depends on, beside the indexes themselves.
+
+    Equal fingerprints are the fast path of a second run; a different one only means that it is resolved again.
+    """
+    from mlpin.index.places import places
+
+    settings = project.settings
+    known = places(settings)
+    trees = {}
+    for line in plan.requirements:
+        if isinstance(line.source, PathSource):
+            trees[line.source.path] = _tree(Path(line.source.path) / line.source.subdirectory)
+    inputs = {
+        "format": 2,
+        "requirements": [_declared(line, plan) for line in plan.requirements],
+        "constraints": [
+            _declared(line, plan) for line in (*project.manifest.constraints, *(settings.constraints or ()))
+        ],
+        "overrides": [_declared(line, plan) for line in settings.overrides or ()],
+        "requires-python": project.manifest.requires_python,
+        "target": [plan.target.name, plan.target.python, plan.target.platform.name, plan.target.platform.glibc],
+        "hardware": plan.target.hardware,
+        "matrix": [project.matrix.digest, sorted(project.matrix.off), project.matrix.own],
+        "families": sorted((settings.families or {}).items()),
+        "selection": [plan.extras, plan.groups],
+        "options": recorded_options(settings),
+        "packages": {name: str(value) for name, value in sorted((settings.exclude_newer_package or {}).items())},
+        "pins": {name: [str(pin) for pin in pins] for name, pins in sorted((settings.pins or {}).items())},
+        "metadata": [str(item) for item in settings.metadata or ()],
+        "indexes": [[place.url, place.name] for place in (*known.searched, *known.flat, *known.named.values())],
+        "trees": [trees[path] for path in sorted(trees)],
+    }
+    text = json.dumps(inputs, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _declared(line: Declared, plan: TargetPlan) -> list[Any]:
+    source = line.source
+    if isinstance(source, PathSource):
+        import os
+
+        # Relative, so that a checkout elsewhere has the same fingerprint.
+        shown = f"{os.path.relpath(source.path, plan.lock.parent)} {source.editable} {source.subdirectory}"
+    else:
+        shown = str(source) if source else ""
+    return [line.name, line.extras, line.specifier, line.marker, shown, line.hashes]
+
+
+def _tree(path: Path) -> str:
+    digest = hashlib.sha256()
+    for name in ("pyproject.toml", "setup.cfg", "PKG-INFO"):
+        try:
+            digest.update((path / name).read_bytes())
+        except OSError:
+            continue
+    return digest.hexdigest()

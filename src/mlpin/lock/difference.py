@@ -1,0 +1,207 @@
+"""Two locks compared: which packages differ and how, and files whose bytes changed under their name.
+
+Pure: no file, no index. Locks of any tool are taken. What one of the two does not state is not told. What the
+difference means for a machine is `meaning`'s work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from mlpin.index.url import redacted, strip_credentials
+from mlpin.lock.locked import Lock, LockedPackage
+from mlpin.lock.meaning import Download, Meaning, build_line, download, meanings, own_line
+from mlpin.matrix.ranges import version
+
+if TYPE_CHECKING:
+    from mlpin.matrix.matrix import Matrix
+    from mlpin.target import Target
+
+Kind = Literal["added", "removed", "up", "down", "changed", "build", "source", "marker", "files"]
+"""`build`: another local version (+cu124, +cu126) of the same public one. `changed`: a version that cannot be ordered.
+`source`: another index, commit, repository, directory or archive. `marker` and `files`: nothing else changed."""
+KINDS: tuple[Kind, ...] = ("added", "removed", "up", "down", "changed", "build", "source", "marker", "files")
+
+
+class Detail(NamedTuple):
+    """One thing of a package that is not its version."""
+
+    kind: Literal["index", "commit", "source", "marker", "file"]
+    old: str
+    new: str
+    """Empty where there is none any more. A `file` with the same name twice has other bytes now."""
+
+
+class PackageChange(NamedTuple):
+    """One package that differs. Versions are empty where the lock states none (source trees)."""
+
+    kind: Kind
+    name: str
+    old: str = ""
+    new: str = ""
+    marker: str = ""
+    """Which of several packages of the name it is; empty where there is one."""
+    details: tuple[Detail, ...] = ()
+
+
+class Alarm(NamedTuple):
+    """A file that kept its name and not its bytes."""
+
+    package: str
+    version: str
+    file: str
+    algorithm: str
+    old: str
+    new: str
+    """The hashes."""
+    indexes: tuple[str, str] | None = None
+    """Before and after, where the index changed too."""
+
+
+class Difference(NamedTuple):
+    """All that differs between two locks, sorted; everything is empty where nothing does."""
+
+    changes: tuple[PackageChange, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    meanings: tuple[Meaning, ...] = ()
+    download: Download | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.changes or self.alarms or self.meanings or self.download)
+
+
+def difference(old: Lock, old_target: Target | None, new: Lock, new_target: Target | None, rules: Matrix) -> Difference:
+    """What differs between two locks, each with its target where that is known. `rules` says what builds are."""
+    lines = build_line(old, rules), build_line(new, rules)
+    changes: list[PackageChange] = []
+    alarms: list[Alarm] = []
+    olds, news = old.by_name, new.by_name
+    for name in {**olds, **news}:
+        several = max(len(olds.get(name, ())), len(news.get(name, ()))) > 1
+        for before, after in _paired(olds.get(name, ()), news.get(name, ())):
+            change, other_bytes = _compared(before, after)
+            if change is not None:
+                marker = (after or before).marker if several else ""  # type: ignore[union-attr]
+                changes.append(change._replace(marker=marker))
+            # Indexes of build lines carry the same file name with other bytes: there it is no surprise.
+            if not any(alarm.indexes for alarm in other_bytes) or not _another_line(before, after, lines, rules):
+                alarms += other_bytes
+    return Difference(
+        tuple(sorted(changes, key=lambda one: (KINDS.index(one.kind), one.name, one.marker))),
+        tuple(sorted(alarms, key=lambda one: one[:4])),
+        meanings(old, new, rules),
+        download(old, old_target, new, new_target),
+    )
+
+
+def _paired(
+    olds: Sequence[LockedPackage], news: Sequence[LockedPackage]
+) -> Iterator[tuple[LockedPackage | None, LockedPackage | None]]:
+    """The packages of one name, each with what it has become: those that are most alike go together."""
+    likeness: tuple[Callable[[LockedPackage], tuple[str, ...]], ...] = (
+        lambda one: (one.version, one.marker),
+        lambda one: (one.version,),
+        lambda one: (one.marker,),
+        lambda _: (),
+    )
+    for alike in likeness:
+        waiting: dict[tuple[str, ...], list[LockedPackage]] = {}
+        for new in reversed(news):
+            waiting.setdefault(alike(new), []).append(new)
+        left = []
+        for old in olds:
+            if waiting.get(alike(old)):
+                yield old, waiting[alike(old)].pop()
+            else:
+                left.append(old)
+        olds, news = left, [new for some in waiting.values() for new in reversed(some)]
+    yield from ((old, None) for old in olds)
+    yield from ((None, new) for new in news)
+
+
+def _compared(old: LockedPackage | None, new: LockedPackage | None) -> tuple[PackageChange | None, list[Alarm]]:
+    if new is None:
+        assert old is not None
+        return PackageChange("removed", old.name, old.version), []
+    if old is None:
+        return PackageChange("added", new.name, "", new.version), []
+    kind = _moved(old.version, new.version)
+    details = list(_sources(old, new))
+    kind = kind or ("source" if details else None)
+    if old.marker != new.marker:
+        details.append(Detail("marker", old.marker, new.marker))
+        kind = kind or "marker"
+    alarms: list[Alarm] = []
+    if old.version == new.version and not any(one.kind == "source" for one in details):
+        indexes = next(((one.old, one.new) for one in details if one.kind == "index"), None)
+        alarms = [alarm._replace(indexes=indexes) for alarm in _other_bytes(old, new)]
+        files = [Detail("file", alarm.file, alarm.file) for alarm in alarms]
+        before, after = {file.name for file in old.files}, {file.name for file in new.files}
+        files += [Detail("file", name, "") for name in sorted(before - after)]
+        files += [Detail("file", "", name) for name in sorted(after - before)]
+        details += files
+        kind = kind or ("files" if files else None)
+    return (PackageChange(kind, new.name, old.version, new.version, "", tuple(details)) if kind else None), alarms
+
+
+def _moved(old: str, new: str) -> Kind | None:
+    if old == new:
+        return None
+    before, after = version(old), version(new)
+    if before is None or after is None:
+        return "changed"
+    if before == after:
+        return None
+    if version(before.public) == version(after.public):
+        return "build"
+    return "up" if before < after else "down"
+
+
+def _sources(old: LockedPackage, new: LockedPackage) -> Iterator[Detail]:
+    """Where it comes from, where that changed. An index that one of the two does not name is not known."""
+    before, after = _source(old), _source(new)
+    one, other = old.tree, new.tree
+    if one and other and one._replace(commit="", revision="") == other._replace(commit="", revision=""):
+        if one.commit != other.commit and one.commit and other.commit:
+            yield Detail("commit", one.commit[:12], other.commit[:12])
+    elif one or other or "archive" in {before[0], after[0]}:
+        if before != after:
+            yield Detail("source", before[1] or "an index", after[1] or "an index")
+    elif before[1] and after[1] and before[1].rstrip("/") != after[1].rstrip("/"):
+        yield Detail("index", before[1], after[1])
+
+
+def _source(package: LockedPackage) -> tuple[str, str]:
+    """(kind, place) of what a package comes from, without credentials."""
+    tree = package.tree
+    if tree is not None:
+        place = _shown(tree.place) + (f" at {tree.commit[:12]}" if tree.commit else "")
+        place += f", {tree.subdirectory}" if tree.subdirectory else ""
+        return tree.kind, place + (", editable" if tree.editable else "")
+    archive = next((file for file in package.files if file.kind == "archive"), None)
+    return ("archive", _shown(archive.url or archive.path)) if archive else ("index", _shown(package.index))
+
+
+def _shown(url: str) -> str:
+    return redacted(strip_credentials(url))
+
+
+def _other_bytes(old: LockedPackage, new: LockedPackage) -> Iterator[Alarm]:
+    """Files of the same name with another hash of an algorithm that both locks state."""
+    hashes = {file.name: file.hashes for file in old.files if file.name}
+    for file in sorted(new.files, key=lambda one: one.name):
+        before = hashes.get(file.name, {})
+        for algorithm in sorted({*before, *file.hashes}, key=lambda one: (one != "sha256", one)):
+            one, other = before.get(algorithm), file.hashes.get(algorithm)
+            if one and other and one.lower() != other.lower():
+                yield Alarm(new.name, new.version, file.name, algorithm, one, other)
+                break
+
+
+def _another_line(old: LockedPackage | None, new: LockedPackage | None, locks: tuple[str, str], rules: Matrix) -> bool:
+    """Whether the build line changed with it: that of the package, or that of the whole lock."""
+    own = (own_line(old, rules), own_line(new, rules)) if old and new else ("", "")
+    return any(before and after and before != after for before, after in (own, locks))

@@ -1,0 +1,47 @@
+"""What `mlpin check` found, as a person reads it."""
+
+from __future__ import annotations
+
+from mlpin.check.model import Checked, Drift
+from mlpin.report.checked_words import counts, fails, looked_at
+from mlpin.report.words import counted, joined, visible
+from mlpin.report.wrap import wrapped
+
+_WAYS_OUT = {
+    "manifest": "`mlpin lock` brings the lock up to date; versions that still fit stay.",
+    "lock": "`mlpin lock` makes the lock anew; its versions stay where they fit.",
+    "matrix": "`mlpin lock` chooses what is not known to be broken.",
+    "env": "`uv pip sync {lock}` makes the environment what the lock says.",
+}
+_MORE = 100
+"""So many of one check are printed, unless all are asked for."""
+
+
+def text(found: Checked, *, quiet: bool = False, verbose: bool = False) -> str:
+    """The whole report; `quiet` leaves out what does not fail the check, `verbose` cuts nothing short."""
+    lines: list[str] = []
+    for check in found.checks:
+        some = [one for one in found.drift if one.check == check and (fails(one, found) or not quiet)]
+        if check == "fleet" and found.fleet is not None:
+            from mlpin.report import fleet
+
+            lines.append(fleet.text(found.fleet, verbose=verbose))
+            continue
+        for one in some if verbose else some[:_MORE]:
+            lines += _drift(one)
+        if len(some) > _MORE and not verbose:
+            lines.append(f"({len(some) - _MORE} more of this kind: --verbose shows all)")
+        if check in _WAYS_OUT and any(one.severity != "note" for one in some):
+            lock = found.locks[0] if len(found.locks) == 1 else "pylock.toml"
+            lines += wrapped(_WAYS_OUT[check].format(lock=visible(lock)), "  ", "  ")
+    if quiet and found.ok:
+        return ""
+    told = joined([counted(count, word) for word, count in counts(found).items() if count]) or "No drift"
+    strict = "" if found.ok or counts(found)["error"] else ", which fail with --strict"
+    return "\n".join([*lines, *wrapped(f"{told}{strict}: {visible(looked_at(found))}", "", "  ")]) + "\n"
+
+
+def _drift(one: Drift) -> list[str]:
+    place = f"{visible(one.place)}: " if one.place else ""
+    lines = wrapped(visible(one.message), f"{one.severity}: {place}", "  ")
+    return lines + (wrapped(visible(one.hint), "  hint: ", "        ") if one.hint else [])
