@@ -69,8 +69,8 @@ def test_two_files(project: Project) -> None:
         "  ~ torch 2.6.0+cu124 -> 2.6.0+cu126  (another build)\n"
         "  which means\n"
         "    CUDA line: cu124 -> cu126\n"
-        "    GPUs: no longer sm_70 (V100, GV100), sm_72 (Jetson Xavier NX, Jetson AGX\n"
-        "      Xavier), sm_75 (T4, T400)\n"
+        "    GPUs: no longer sm_70 (Volta: V100, GV100), sm_72 (Jetson Xavier NX, Jetson\n"
+        "      AGX Xavier), sm_75 (Turing: T4, T400)\n"
         "    download: not known (no size in the lock for 2 of 3 packages before, 1 of 3\n"
         "      after)\n"
     )

@@ -98,7 +98,7 @@ def test_what_fits_or_is_not_known_is_no_drift(
         (PLAIN, {}, "python:3.12-slim", "error", "python", "has Python 3.12, the lock is for 3.11"),
         (PLAIN, {"python": "3.11.4"}, "python:3.11.9", "error", "python", "has Python 3.11.9, the lock is for 3.11.4"),
         (PLAIN, {}, "nvcr.io/nvidia/pytorch:24.05-py3", "error", "python", "has Python 3.10, the lock is for 3.11"),
-        (PLAIN, {}, "ubuntu:22.04\nRUN apt install -y python3", "warning", "python", "has Python 3.10"),
+        (PLAIN, {}, "ubuntu:22.04\nRUN apt install -y python3", "warning", "python", "has no Python but its system's own 3.10"),
         (NUMPY, {}, "python:3.11-alpine", "error", "glibc", "has musl, and numpy has wheels only for glibc in the lock"),
         (TORCH | NUMPY, {}, "alpine:3.19", "error", "glibc",
          "has musl, and numpy, nvidia-cuda-runtime-cu12, torch have wheels only for glibc"),
@@ -154,7 +154,7 @@ def test_a_root_file_system(tmp_path: Path) -> None:
     assert [(one.kind, one.severity, one.file, one.line) for one in found] == [
         ("python", "warning", "rootfs", 0), ("glibc", "error", "rootfs", 0), ("cuda", "error", "rootfs", 0),
     ]  # fmt: skip
-    assert found[0].message == "the image in `rootfs` has Python 3.10, the lock is for 3.11"
+    assert found[0].message == "the image in `rootfs` has no Python but its system's own 3.10, the lock is for 3.11"
 
 
 def test_a_lock_of_another_tool(tmp_path: Path) -> None:

@@ -219,6 +219,36 @@ def test_files_of_another_image(tmp_path: Path, source: str, copy: str, kept: bo
         assert bool(read(tmp_path, text).pythons) is kept
 
 
+# Distilled from the Dockerfiles of alphafold, transformers, mmdetection, vLLM, text-generation-inference.
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ARG CUDA=12.2.2\nFROM nvidia/cuda:${CUDA}-cudnn8-runtime-ubuntu20.04\nARG CUDA\nSHELL [\"/bin/bash\", \"-c\"]\n"
+         "RUN apt-get install -y cmake \\\n  cuda-command-line-tools-$(cut -f1,2 -d- <<< ${CUDA//./-}) \\\n  git\n"
+         "RUN wget -q https://repo.anaconda.com/miniconda/Miniconda3-latest-Linux-x86_64.sh\n",
+         {"glibc": "2.31", "cudnn": "8"}),
+        ("FROM nvidia/cuda:12.1.0-cudnn8-devel-ubuntu22.04\nRUN apt update\nRUN apt install -y git python3 python3-pip ffmpeg\n"
+         "RUN python3 -m pip install -U torch --extra-index-url https://index.example/whl/cu121\n",
+         {"glibc": "2.35", "cuda": "12.1.0", "cudnn": "8", "nvcc": "yes", "python": "3.10"}),
+        ('ARG PYTORCH="1.9.0"\nARG CUDA="11.1"\nARG CUDNN="8"\nFROM pytorch/pytorch:${PYTORCH}-cuda${CUDA}-cudnn${CUDNN}-devel\n'
+         'ENV CMAKE_PREFIX_PATH="$(dirname $(which conda))/../"\nRUN pip install mmcv-full==1.3.8\nRUN conda clean --all\n',
+         {"cuda": "11.1", "cudnn": "8", "nvcc": "yes", "python": "3.7", "packages": "torch==1.9.0"}),
+        ("ARG CUDA_VERSION=12.4.1\nFROM nvidia/cuda:${CUDA_VERSION}-devel-ubuntu22.04 AS base\nARG PYTHON_VERSION=3\n"
+         "RUN apt-get install -y python${PYTHON_VERSION} python3-pip\n"
+         "RUN ldconfig /usr/local/cuda-$(echo $CUDA_VERSION | cut -d. -f1,2)/compat/\nFROM base AS build\nFROM base AS dev\n",
+         {"glibc": "2.35", "cuda": "12.4.1", "nvcc": "yes"}),
+        ("FROM lukemathwalker/cargo-chef:latest-rust-1.71 AS chef\nFROM chef AS builder\n"
+         "FROM nvidia/cuda:12.1.0-devel-ubuntu20.04 as torch\nRUN curl -o ~/mambaforge.sh -O https://x/Mambaforge.sh\n"
+         "FROM nvidia/cuda:12.1.0-base-ubuntu20.04 as base\nCOPY --from=torch /opt/conda /opt/conda\n"
+         "COPY --from=builder /usr/src/target/release/router /usr/local/bin/router\nFROM base as sagemaker\nFROM base\n",
+         {"glibc": "2.31", "cuda": "12.1.0", "nvcc": "no"}),
+    ],
+)  # fmt: skip
+def test_as_well_known_projects_write_them(tmp_path: Path, text: str, expected: dict[str, str]) -> None:
+    found = read(tmp_path, text)
+    assert (known(found), found.notes) == (expected, ())
+
+
 def test_a_framework_that_is_installed_again_is_not_the_image_s(tmp_path: Path) -> None:
     text = "FROM pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime\nRUN pip uninstall -y torch torchvision\n"
     assert read(tmp_path, text).packages == ()

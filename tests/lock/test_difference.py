@@ -255,7 +255,7 @@ def test_gpus_that_are_gained_and_lost() -> None:
     (found,) = differing(old, new).meanings
     assert found.kind == "gpus"
     assert [one.partition(" ")[0] for one in found.gained] == ["sm_100", "sm_103"]
-    assert "sm_70 (V100, GV100)" in found.lost
+    assert "sm_70 (Volta: V100, GV100)" in found.lost
     assert [one.partition(" ")[0] for one in found.lost] == ["sm_70", "sm_72"]
     (less,) = differing(old, text(A, floor=FLOOR | {"gpus": "sm_75 sm_80 sm_90"})).meanings
     assert (less.gained, less.lost) == ((), found.lost)

@@ -7,6 +7,7 @@ file without a hash must be) is not drift.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from mlpin.index.url import local_path, redacted, strip_credentials
 from mlpin.lock.locked import Lock, LockedPackage
 from mlpin.requirement import normalise
 from mlpin.stack.distributions import Direct, Distribution, Environment
+from mlpin.stack.folders import beginning
 from mlpin.stack.gathered import printable
 from mlpin.stack.markers import Markers, target_for
 from mlpin.stack.model import Where
@@ -28,12 +30,15 @@ if TYPE_CHECKING:
     from mlpin.check.recorded import Overlap
     from mlpin.target import Target
 
-_TOOLS = {"pip", "setuptools", "wheel", "uv", "distribute", "pkg-resources"}
-"""What installers and `venv` put there themselves; pkg-resources is an old Debian's."""
+TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "distribute", "pkg-resources", "mlpin"})
+"""What installers and `venv` put there themselves, and who checks it; pkg-resources is an old Debian's."""
+_REQUIRES = re.compile(r"^Requires-Dist: *([A-Za-z0-9._-]+)(?!.*\bextra\b)", re.MULTILINE)
 _OTHER_OWNERS = {"conda", "rpm", "debian", "dpkg", "apk"}
 """Installers that are no Python's: what they install they build, name and patch in their own ways."""
 _CERTIFICATES = "/cacert.pem"
 """Images of companies add their own authority to certifi's, on purpose."""
+_METADATA = 64 * 1024
+"""Bytes of mlpin's own METADATA that are read."""
 _SHOWN_FILES = 3
 _LISTED_FILES = 50
 """Of all that is no message."""
@@ -185,10 +190,16 @@ class _Comparison:
         """What is installed beside what the lock has."""
         for name, here in sorted(self.installed.items()):
             one = here[0]
-            if name in self.locked or name in _TOOLS or name in self.own or one.system or self._owned_by_others(one):
+            if name in self.locked or name in self._aside or one.system or self._owned_by_others(one):
                 continue
             message = f"{_title(name, one.version)} is installed, but not in the lock"
             yield self._drift("extra", message, name, "", one.version)
+
+    @cached_property
+    def _aside(self) -> Collection[str]:
+        """What is not counted: the project, tools, and what mlpin needs where it is installed beside the packages."""
+        texts = [beginning(one.info / "METADATA", _METADATA) for one in self.installed.get("mlpin", ())]
+        return {*TOOLS, *self.own, *(normalise(name) for text in texts for name in _REQUIRES.findall(text))}
 
     def _entry(self, name: str) -> LockedPackage | None:
         return next(iter(self.locked.get(name, ())), None)

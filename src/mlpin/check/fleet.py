@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mlpin.check import environment, host
+from mlpin.check.environment import TOOLS
 from mlpin.check.facts import Fact, Facts, Masks, of_hosts
 from mlpin.check.model import Drift, Severity
 from mlpin.check.nodes import ordered, shown
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value")
 _Named = TypeVar("_Named", Installed, Conda)
-ASIDE = frozenset({"pip", "setuptools", "wheel", "uv", "distribute", "pkg-resources"})
-"""What every environment may have, whatever is locked."""
 _LOCAL = frozenset({"directory", "editable"})
 _FEW = 8
 """More values than these without a majority are counted, not listed."""
@@ -172,7 +171,7 @@ class _Comparison:
             self._against_lock(self.lock)
         for name in sorted(packages):
             self._package(name, packages[name])
-        for name in sorted(self.conda.keys() - ASIDE):
+        for name in sorted(self.conda.keys() - TOOLS):
             self._conda(name, self.conda[name])
         self._environments()
         self._hosts()
@@ -235,7 +234,7 @@ class _Comparison:
         return self.lock.by_name if self.lock else {}
 
     def _counts(self, name: str) -> bool:
-        return name in self.locked or (name not in ASIDE and name not in self.own)
+        return name in self.locked or (name not in TOOLS and name not in self.own)
 
     # What differs
 

@@ -59,7 +59,8 @@ def _python(lock: Lock, image: Image) -> Iterator[Drift]:
     if not wanted or not image.pythons or any(_same_python(wanted, there) for there in image.pythons):
         return
     there = " and ".join(image.pythons)
-    message = f"{image.subject} has Python {there}, the lock is for {wanted}"
+    whose = "has Python" if image.for_python else "has no Python but its system's own"
+    message = f"{image.subject} {whose} {there}, the lock is for {wanted}"
     minor = ".".join(wanted.split(".")[:2])
     hint = f"take an image with Python {minor}, or lock for the one that it has"
     # A system's own Python may be there for the system alone.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mlpin.errors import InputError
 from mlpin.lock.runtime import asked_of_system, compiled, glibc_of, own_cuda
 from mlpin.matrix.images import distribution, facts_of
-from mlpin.matrix.ranges import stated_within, version, within
+from mlpin.matrix.ranges import stated_within, version
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -97,7 +97,7 @@ def _bare(rules: Matrix, floor: str, lock: Lock) -> _Tag:
 
 
 def _cuda(rules: Matrix, target: Target, floor: str) -> list[_Tag]:
-    """Images with CUDA that start on the target's driver, the newest first."""
+    """Images with CUDA that start on the target's driver on every GPU, the newest first."""
     found = [tag for tag in _known(rules, _CUDA) if _fits(tag, floor) and _starts(tag, target, rules)]
     return sorted(found, key=lambda tag: version(tag.facts["cuda"]) or 0, reverse=True)
 
@@ -106,21 +106,18 @@ def _starts(tag: _Tag, target: Target, rules: Matrix) -> bool:
     stated = version(target.hardware.driver) if target.hardware.driver else None
     if stated is None:
         return True
-    line = _line(tag.facts["cuda"])
-    shipped = rules.driver_for(line)
-    if shipped and stated.major >= int(shipped):
-        return True
-    branches = next((dict(image.branches).get(line) for image in rules.images if _CUDA in image.names), None)
-    if branches is not None:
-        return str(stated.major) in branches
-    floor = rules.driver_floor(line, target.platform.name)[0]
+    # Older branches that an image lists are for some brands of GPUs alone.
+    shipped = rules.driver_for(_line(tag.facts["cuda"]))
+    if shipped:
+        return stated.major >= int(shipped)
+    floor = rules.driver_floor(_line(tag.facts["cuda"]), target.platform.name)[0]
     return not floor or stated_within(f">={floor}", stated) is True
 
 
 def _serves(tag: _Tag, asked: Mapping[str, list[str]]) -> bool:
     for name, ranges in asked.items():
         there = version(tag.facts.get(name, ""))
-        if ranges and (there is None or not all(within(wanted, there) for wanted in ranges)):
+        if ranges and (there is None or any(stated_within(wanted, there) is False for wanted in ranges)):
             return False
     return True
 

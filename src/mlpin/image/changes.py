@@ -20,9 +20,13 @@ _OTHER_PYTHON = re.compile(
     r"pyenv|deadsnakes|miniconda|miniforge|mambaforge|anaconda|python-build-standalone|\bpython-3\.\d|/python/3\.\d"
     r"|\baltinstall\b"
 )
-_NUMBERED = re.compile(r"python3?(\.\d+|\d\d+)")
+_UV = re.compile(r"\buv(?:\s+-\S+)*\s+(?:sync|run|venv|python)\b|--python[= ]+[^\s/.$~]")
+"""uv finds or fetches a Python by its version; `--python` with a path is one that is there."""
+_NUMBERED = re.compile(r"python3?(\.\d+|\d\d+|\S*\$)")
 _SYSTEM = re.compile(r"python3(-[a-z]\w*)*(=.*)?")
 _CUDA = re.compile(r"\bcuda[-_.]|cudatoolkit|nvidia-cuda-toolkit|libcudart|/cuda\b|\bnvhpc")
+_HARMLESS = frozenset({"echo", "export", "ldconfig", "ls", "nvcc"})
+"""They only name a CUDA that is there."""
 _GLIBC = re.compile(r"\blibc6\b|glibc|gcompat|libc6-compat|dist-upgrade|do-release-upgrade")
 
 _PYTHON_PATH = re.compile(
@@ -62,7 +66,7 @@ def _run(image: Image, command: str, system_python: str) -> Image:
         image = image._replace(pythons=(), for_python=True)
     elif not image.for_python and system_python and any(_SYSTEM.fullmatch(word) for word in packages):
         image = image._replace(pythons=(system_python,))
-    if _CUDA.search(command):
+    if _CUDA.search(command) and not (words and words[0] in _HARMLESS):
         image = image._replace(cuda="", nvcc="", branches=None)
     if "cudnn" in command:
         image = image._replace(cudnn="")
@@ -80,7 +84,7 @@ def _brings_python(command: str, words: list[str], tools: set[str], packages: li
         any(_NUMBERED.match(word) for word in packages)
         or (tools & _CONDA and tools & {"create", "env", "update", "--file", "-f"})
         or (tools & _CONDA and "install" in tools and any(re.match(r"python\b", word) for word in words))
-        or ("uv" in tools and (tools & {"sync", "run", "venv", "python"} or "--python" in command))
+        or ("uv" in tools and _UV.search(command))
         or ("update-alternatives" in tools and "python" in command)
         or tools & _OTHER_TOOLS
         or _OTHER_PYTHON.search(command)

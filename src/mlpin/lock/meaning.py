@@ -33,7 +33,7 @@ class Meaning(NamedTuple):
     new: str
     gained: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
-    """Of `gpus`: those that are served now, or no longer, like `sm_70 (V100, TITAN V)`."""
+    """Of `gpus`: those that are served now, or no longer, like `sm_70 (Volta: V100, GV100)`."""
 
 
 class Download(NamedTuple):
@@ -120,6 +120,8 @@ def _gpus(old: list[str], new: list[str], rules: Matrix) -> tuple[tuple[str, ...
         before, after = serves(tuple(old), level), serves(tuple(new), level)
         if before != after:
             some = ", ".join(sorted(names, key=lambda name: (len(name), name))[:_NAMED])
+            generation = rules.generation(f"{level[0]}.{level[1]}")
+            some = f"{generation}: {some}" if generation else some
             (gained if after else lost).append(f"sm_{level[0]}{level[1]} ({some})")
     return tuple(gained), tuple(lost)
 

@@ -160,6 +160,10 @@ class Matrix:
     def _compiles(self, capability: str) -> str:
         return next((arch.cuda for arch in self.tables.archs if arch.capability == capability), "")
 
+    def generation(self, capability: str) -> str:
+        """What NVIDIA calls GPUs of a compute capability: `Volta`; empty where it is not known."""
+        return next((arch.generation for arch in self.tables.archs if arch.capability == capability), "")
+
     def first_driver(self, capability: str) -> str:
         """The driver that the first CUDA which knows such GPUs was shipped with; empty where it is not known."""
         first = self.first_cuda(capability)

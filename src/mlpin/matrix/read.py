@@ -275,12 +275,12 @@ def _toolkit(entry: Entry) -> list[Toolkit]:
 
 
 def _arch(entry: Entry) -> list[Arch]:
-    entry.known("capability", "cuda", *ORIGIN)
+    entry.known("capability", "cuda", "generation", *ORIGIN)
     entry.origin()
     entry.required("cuda")
     if not re.fullmatch(r"\d+\.\d", entry.text("capability")):
         entry.wrong("`capability` must be like 8.9")
-    return [Arch(entry.text("capability"), entry.range("cuda"))]
+    return [Arch(entry.text("capability"), entry.range("cuda"), entry.text("generation"))]
 
 
 def _family(entry: Entry) -> list[Family]:

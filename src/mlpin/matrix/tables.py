@@ -81,6 +81,8 @@ class Arch(NamedTuple):
 
     capability: str
     cuda: str
+    generation: str = ""
+    """What NVIDIA calls it: `Volta`; empty where it is not known."""
 
 
 class Wheels(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mlpin.check.model import Checked, Drift
 from mlpin.report.checked_words import counts, fails, looked_at
 from mlpin.report.words import counted, joined, visible
@@ -32,13 +34,19 @@ def text(found: Checked, *, quiet: bool = False, verbose: bool = False) -> str:
         if len(some) > _MORE and not verbose:
             lines.append(f"({len(some) - _MORE} more of this kind: --verbose shows all)")
         if check in _WAYS_OUT and any(one.severity != "note" for one in some):
-            lock = found.locks[0] if len(found.locks) == 1 else "pylock.toml"
-            lines += wrapped(_WAYS_OUT[check].format(lock=visible(lock)), "  ", "  ")
+            lines += wrapped(_way_out(check, some, found), "  ", "  ")
     if quiet and found.ok:
         return ""
     told = joined([counted(count, word) for word, count in counts(found).items() if count]) or "No drift"
     strict = "" if found.ok or counts(found)["error"] else ", which fail with --strict"
     return "\n".join([*lines, *wrapped(f"{told}{strict}: {visible(looked_at(found))}", "", "  ")]) + "\n"
+
+
+def _way_out(check: str, some: Sequence[Drift], found: Checked) -> str:
+    lock = found.locks[0] if len(found.locks) == 1 else "pylock.toml"
+    # What is there in the right version stays as it is, unless it is installed again.
+    again = " --reinstall" if {"changed", "overwritten", "source"} & {one.kind for one in some} else ""
+    return _WAYS_OUT[check].format(lock=f"{visible(lock)}{again}")
 
 
 def _drift(one: Drift) -> list[str]:

@@ -157,7 +157,7 @@ def told(found: Difference) -> Iterator[tuple[str, str]]:
     """(what, how it changed) of each fact."""
     for one in found.meanings:
         yield _LABELS[one.kind], _gpus(one) if one.kind == "gpus" else arrow(*values(one))
-    if found.download:
+    if found.download and found.download.unknown != found.download.packages:
         yield "download", size(found.download)
 
 
