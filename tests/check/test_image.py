@@ -173,5 +173,9 @@ def test_a_lock_of_another_tool(tmp_path: Path) -> None:
         "packages": [{"name": "numpy", "version": "2.1.3", "wheels": wheels}],
     }
     of = parsed(tomli_w.dumps(tables).encode(), Path("pylock.toml"), "pylock.toml")
+    both = of.packages[0].files[1]._replace(name="numpy-2.1.3-cp311-cp311-musllinux_1_2_x86_64.whl")
+    of.packages = (of.packages[0]._replace(files=(*of.packages[0].files, both)),)
+    assert drifts(of, tmp_path, "FROM alpine\n") == []
+    of.packages = (of.packages[0]._replace(files=of.packages[0].files[:-1]),)
     for base, kinds in ((SLIM, []), ("python:3.9", []), ("ubuntu:18.04", []), ("alpine", ["glibc"])):
         assert [one.kind for one in drifts(of, tmp_path, f"FROM {base}\n")] == kinds

@@ -219,32 +219,75 @@ def test_files_of_another_image(tmp_path: Path, source: str, copy: str, kept: bo
         assert bool(read(tmp_path, text).pythons) is kept
 
 
-# Distilled from the Dockerfiles of alphafold, transformers, mmdetection, vLLM, text-generation-inference.
+ALPHAFOLD = """
+ARG CUDA=12.2.2
+FROM nvidia/cuda:${CUDA}-cudnn8-runtime-ubuntu20.04
+ARG CUDA
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \\
+      cuda-command-line-tools-$(cut -f1,2 -d- <<< ${CUDA//./-}) \\
+      git hmmer
+RUN wget -q -P /tmp https://repo.anaconda.com/miniconda/Miniconda3-latest-Linux-x86_64.sh
+RUN echo $'#!/bin/bash\\n\\
+ldconfig\\n\\
+python /app/run.py "$@"' > /app/run.sh
+"""
+TRANSFORMERS = """
+FROM nvidia/cuda:12.1.0-cudnn8-devel-ubuntu22.04
+RUN apt update
+RUN apt install -y git libsndfile1-dev espeak-ng python3 python3-pip ffmpeg
+ARG CUDA='cu121'
+RUN [ ${#PYTORCH} -gt 0 ] && VERSION='torch=='$PYTORCH'.*' ||  VERSION='torch'; python3 -m pip install -U $VERSION
+RUN cd transformers && python3 setup.py develop
+"""
+MMDETECTION = """
+ARG PYTORCH="1.9.0"
+ARG CUDA="11.1"
+ARG CUDNN="8"
+
+FROM pytorch/pytorch:${PYTORCH}-cuda${CUDA}-cudnn${CUDNN}-devel
+ENV CMAKE_PREFIX_PATH="$(dirname $(which conda))/../"
+RUN pip install mmcv-full==1.3.8
+RUN conda clean --all
+"""
+VLLM = """
+ARG CUDA_VERSION=12.4.1
+FROM nvidia/cuda:${CUDA_VERSION}-devel-ubuntu22.04 AS base
+ARG PYTHON_VERSION=3
+RUN apt-get update -y && apt-get install -y python${PYTHON_VERSION} python${PYTHON_VERSION}-dev python3-pip
+RUN ldconfig /usr/local/cuda-$(echo $CUDA_VERSION | cut -d. -f1,2)/compat/
+FROM base AS build
+RUN --mount=type=cache,target=/root/.cache/pip \\
+    if [ "$USE_SCCACHE" = "1" ]; then \\
+        echo "Installing sccache..."; \\
+    fi
+FROM base as dev
+"""
+TGI = """
+FROM lukemathwalker/cargo-chef:latest-rust-1.71 AS chef
+FROM chef AS builder
+FROM nvidia/cuda:12.1.0-devel-ubuntu20.04 as pytorch-install
+RUN curl -fsSL -v -o ~/mambaforge.sh -O  "https://files.example/Mambaforge.sh"
+FROM nvidia/cuda:12.1.0-base-ubuntu20.04 as base
+COPY --from=pytorch-install /opt/conda /opt/conda
+COPY --from=builder /usr/src/target/release/router /usr/local/bin/router
+FROM base as sagemaker
+FROM base
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("ARG CUDA=12.2.2\nFROM nvidia/cuda:${CUDA}-cudnn8-runtime-ubuntu20.04\nARG CUDA\nSHELL [\"/bin/bash\", \"-c\"]\n"
-         "RUN apt-get install -y cmake \\\n  cuda-command-line-tools-$(cut -f1,2 -d- <<< ${CUDA//./-}) \\\n  git\n"
-         "RUN wget -q https://repo.anaconda.com/miniconda/Miniconda3-latest-Linux-x86_64.sh\n",
-         {"glibc": "2.31", "cudnn": "8"}),
-        ("FROM nvidia/cuda:12.1.0-cudnn8-devel-ubuntu22.04\nRUN apt update\nRUN apt install -y git python3 python3-pip ffmpeg\n"
-         "RUN python3 -m pip install -U torch --extra-index-url https://index.example/whl/cu121\n",
-         {"glibc": "2.35", "cuda": "12.1.0", "cudnn": "8", "nvcc": "yes", "python": "3.10"}),
-        ('ARG PYTORCH="1.9.0"\nARG CUDA="11.1"\nARG CUDNN="8"\nFROM pytorch/pytorch:${PYTORCH}-cuda${CUDA}-cudnn${CUDNN}-devel\n'
-         'ENV CMAKE_PREFIX_PATH="$(dirname $(which conda))/../"\nRUN pip install mmcv-full==1.3.8\nRUN conda clean --all\n',
-         {"cuda": "11.1", "cudnn": "8", "nvcc": "yes", "python": "3.7", "packages": "torch==1.9.0"}),
-        ("ARG CUDA_VERSION=12.4.1\nFROM nvidia/cuda:${CUDA_VERSION}-devel-ubuntu22.04 AS base\nARG PYTHON_VERSION=3\n"
-         "RUN apt-get install -y python${PYTHON_VERSION} python3-pip\n"
-         "RUN ldconfig /usr/local/cuda-$(echo $CUDA_VERSION | cut -d. -f1,2)/compat/\nFROM base AS build\nFROM base AS dev\n",
-         {"glibc": "2.35", "cuda": "12.4.1", "nvcc": "yes"}),
-        ("FROM lukemathwalker/cargo-chef:latest-rust-1.71 AS chef\nFROM chef AS builder\n"
-         "FROM nvidia/cuda:12.1.0-devel-ubuntu20.04 as torch\nRUN curl -o ~/mambaforge.sh -O https://x/Mambaforge.sh\n"
-         "FROM nvidia/cuda:12.1.0-base-ubuntu20.04 as base\nCOPY --from=torch /opt/conda /opt/conda\n"
-         "COPY --from=builder /usr/src/target/release/router /usr/local/bin/router\nFROM base as sagemaker\nFROM base\n",
-         {"glibc": "2.31", "cuda": "12.1.0", "nvcc": "no"}),
+        (ALPHAFOLD, {"glibc": "2.31", "cudnn": "8"}),
+        (TRANSFORMERS, {"glibc": "2.35", "cuda": "12.1.0", "cudnn": "8", "nvcc": "yes", "python": "3.10"}),
+        (MMDETECTION, {"cuda": "11.1", "cudnn": "8", "nvcc": "yes", "python": "3.7", "packages": "torch==1.9.0"}),
+        (VLLM, {"glibc": "2.35", "cuda": "12.4.1", "nvcc": "yes"}),
+        (TGI, {"glibc": "2.31", "cuda": "12.1.0", "nvcc": "no"}),
     ],
-)  # fmt: skip
+)
 def test_as_well_known_projects_write_them(tmp_path: Path, text: str, expected: dict[str, str]) -> None:
+    """Distilled from the Dockerfiles of alphafold, transformers, mmdetection, vLLM, text-generation-inference."""
     found = read(tmp_path, text)
     assert (known(found), found.notes) == (expected, ())
 

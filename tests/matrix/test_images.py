@@ -41,6 +41,7 @@ def test_how_an_image_is_named(text: str, expected: tuple[str, ...]) -> None:
         ("registry.example/docker-hub/python:1", "python", True),
         ("registry.example/python:1", "python", False),
         ("registry.example/team/python:1", "python", False),
+        ("registry.example/my-docker-team/python:1", "python", False),
     ],
 )
 def test_mirrors(text: str, name: str, is_it: bool) -> None:

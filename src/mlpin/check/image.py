@@ -81,8 +81,9 @@ def _c_library(lock: Lock, target: Target | None, image: Image) -> Iterator[Drif
         if minor is not None:
             needs[package.name] = max(minor, needs.get(package.name, 0))
     if image.libc == "musl":
-        if needs:
-            message = f"{image.subject} has musl, and {_names(sorted(needs))} only for glibc in the lock"
+        either = {package.name for package in lock.packages for file in package.files if "musllinux" in file.tags}
+        if only := sorted(needs.keys() - either):
+            message = f"{image.subject} has musl, and {_names(only)} only for glibc in the lock"
             hint = "take an image with glibc, such as one of Debian or Ubuntu"
             yield _drift(image, "glibc", message, expected="glibc", found="musl", hint=hint)
         return

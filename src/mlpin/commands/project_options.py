@@ -171,11 +171,11 @@ def run_options(
 @contextmanager
 def progress(*, silent: bool, verbose: bool = False) -> Iterator[Progress | None]:
     """What tells on standard error how far it is; None where nothing is to be told."""
-    from mlpin.report.progress import Progress
-
     if silent:
         yield None
         return
+    from mlpin.report.progress import Progress
+
     live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
     width = (os.get_terminal_size(sys.stderr.fileno()).columns if live else 0) or 80
     found = Progress(sys.stderr, live=live, width=width, verbose=verbose)

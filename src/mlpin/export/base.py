@@ -55,7 +55,7 @@ def base_of(lock: Lock, target: Target, rules: Matrix) -> Base:
                 where=lock.shown,
                 hint="lock wheels of them",
             )
-        why = f"{', '.join(built)} is compiled, with the compiler of the CUDA that torch is built for"
+        why = f"`{'`, `'.join(built)}` is compiled, with the compiler of the CUDA that torch is built for"
         return Base(build[0].name, _bare(rules, floor, lock).name, python=False, why=why)
     if asked["cuda"] or asked["cudnn"]:
         found = [tag for tag in _cuda(rules, target, floor) if tag.facts.get("nvcc") == "no" and _serves(tag, asked)]

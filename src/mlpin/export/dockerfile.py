@@ -88,8 +88,9 @@ def _build(exported: Exported, target: Target, base: Base, paths: Sequence[str])
         yield "# A repository is fetched by ssh: docker build --ssh default ."
         mounts.append("--mount=type=ssh")
     if built := [package.name for package in compiled(exported.lock, exported.matrix)]:
-        said = f"{', '.join(built)} is compiled here. If its build wants torch, install that in a step before, and add"
-        yield from wrapped(f"{said} --no-build-isolation-package {built[0]}.", "# ", "# ")
+        names = f"`{'`, `'.join(built)}`"
+        said = f"{names} is compiled here. If its build wants torch, install that and its build tools in a step before"
+        yield from wrapped(f"{said}, and add --no-build-isolation.", "# ", "# ")
     yield f"RUN {' '.join(mounts)} \\"
     yield f"    uv pip sync --python {_VENV} {exported.lock.path.name}"
 

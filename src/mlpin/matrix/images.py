@@ -30,6 +30,8 @@ _FORMS = {
     **dict.fromkeys(("python", "cuda", *PACKAGES), _VERSION),
 }
 _RELEASE = r"[a-z0-9.]+"
+_MIRROR = re.compile(r"(^|/)(library|docker|docker\.io|docker[-_]?hub[\w.-]*)$")
+"""Where a registry keeps the official images of Docker Hub."""
 _HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 
 
@@ -67,7 +69,7 @@ class Reference(NamedTuple):
         if "/" not in path:
             # `registry.example/python` may be anybody's; below `library/`, or a mirror of Docker Hub, it is that one.
             above, _, last = self.repository.rpartition("/")
-            return last == path and bool(re.search(r"(^|/)library$|docker", above))
+            return last == path and bool(_MIRROR.search(above))
         return f"/{self.repository}".endswith(f"/{path}")
 
 
