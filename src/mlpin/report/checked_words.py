@@ -67,7 +67,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "image": {
         "python": "The Python of the base image is not the one that was locked for",
         "platform": "The base image is not for the platform that was locked for",
-        "glibc": "The glibc of the base image is older than the lock needs",
+        "glibc": "The C library of the base image is not what the lock needs",
         "driver": "The base image needs another driver than the lock",
         "cuda": "The CUDA of the base image does not fit the lock",
         "cudnn": "The cuDNN of the base image does not fit the lock",
