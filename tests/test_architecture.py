@@ -39,7 +39,7 @@ ALLOWED = {
     "index": VALUES | TEXT_FORMS | {"index"},
     "matrix": VALUES | {"matrix"},
     "hardware": VALUES | {"matrix"},
-    "stack": VALUES | TEXT_FORMS | {"stack", "manifest"},
+    "stack": VALUES | TEXT_FORMS | {"stack", "lock.locked", "manifest"},
     "resolver": VALUES | TEXT_FORMS | {"resolver", "matrix"},
     "lock": VALUES | TEXT_FORMS | {"lock", "matrix", "resolver"},
     "revisions": VALUES | TEXT_FORMS | {"git", "lock"},

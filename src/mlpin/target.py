@@ -38,6 +38,22 @@ _ALIASES = {
 _MANYLINUX = re.compile(r"(?:(x86_64|aarch64)-manylinux_?(2014|\d+_\d+)|manylinux_?(2014|\d+_\d+)_(x86_64|aarch64))")
 
 
+_FLOOR = re.compile(r"manylinux(?:_2_(\d+)|(2014)|(2010)|(1))_")
+_LEGACY_FLOORS = (17, 12, 5)
+
+
+def glibc_minor(platforms: str) -> int | None:
+    """The minor version of the oldest glibc 2.x that the platform part of a wheel's tags asks for (PEP 600).
+
+    None where it asks for none.
+    """
+    found = [
+        int(match[1]) if match[1] else next(_LEGACY_FLOORS[n] for n in range(3) if match[n + 2])
+        for match in _FLOOR.finditer(platforms)
+    ]
+    return min(found, default=None)
+
+
 class Platform(NamedTuple):
     """An operating system on a processor. `release` is glibc's version on Linux, macOS's on macOS."""
 

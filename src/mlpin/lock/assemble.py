@@ -7,7 +7,6 @@ installer does. The same resolution gives the same tables: no time, no absolute 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -17,12 +16,10 @@ from mlpin.candidate import Artifact, Candidate, Metadata
 from mlpin.index.url import local_path, strip_credentials
 from mlpin.outcome import Resolution
 from mlpin.requirement import Declared, PathSource, Source, VcsSource
-from mlpin.target import Target
+from mlpin.target import Target, glibc_minor
 
 FORMAT = 1
 """Version of the `[tool.mlpin]` tables."""
-_MANYLINUX = re.compile(r"manylinux_2_(\d+)_")
-_LEGACY_FLOOR = {"manylinux2014": 17, "manylinux2010": 12, "manylinux1": 5}
 
 
 class Inputs(NamedTuple):
@@ -255,16 +252,8 @@ def _glibc_floor(packages: Sequence[Mapping[str, Any]]) -> int:
     """The oldest glibc 2.x on which every locked wheel can be installed; 0 where none asks for any."""
     floor = 0
     for package in packages:
-        needs = [
-            _needs(file.get("name") or file.get("url") or file.get("path", "")) for file in package.get("wheels", [])
-        ]
+        names = (file.get("name") or file.get("url") or file.get("path", "") for file in package.get("wheels", []))
+        needs = [glibc_minor(name.rpartition("-")[2]) or 0 for name in names]
         if needs:
             floor = max(floor, min(needs))
     return floor
-
-
-def _needs(filename: str) -> int:
-    tag = filename.rpartition("-")[2]
-    found = [int(match) for match in _MANYLINUX.findall(tag)]
-    found += [floor for name, floor in _LEGACY_FLOOR.items() if name in tag]
-    return min(found, default=0)

@@ -151,28 +151,7 @@ class Lock:
     @cached_property
     def stated(self) -> TargetSettings:
         """The target: as mlpin recorded it, else what the one environment says that it is for. Unchecked."""
-        own = self._own.table("target")
-        if own.data:
-            python = own.string("python")
-            return TargetSettings(
-                name=own.string("name") or "",
-                python=(python,) if python else None,
-                platform=own.string("platform"),
-                glibc=own.string("glibc"),
-                accelerator=own.string("accelerator"),
-                driver=own.string("driver"),
-                gpus=own.strings("gpus"),
-                cuda=own.string("cuda"),
-            )
-        if len(self.environments) != 1 or " or " in self.environments[0]:
-            return TargetSettings()
-        facts = {name: one or other for name, one, other in _EQUAL.findall(self.environments[0])}
-        system, machine = _SYSTEMS.get(facts.get("sys_platform", "")), facts.get("platform_machine", "")
-        python = facts.get("python_full_version", "") or facts.get("python_version", "")
-        return TargetSettings(
-            python=(python,) if python else None,
-            platform=f"{system}-{machine.lower()}" if system and machine else None,
-        )
+        return recorded(self._root) or named(self._root)
 
     @property
     def detected(self) -> Sequence[str]:
@@ -214,6 +193,38 @@ class Lock:
             own.strings("rules") or (),
             "yanked" in own,
         )
+
+
+def recorded(root: Fields) -> TargetSettings | None:
+    """The target as mlpin wrote it into a lock, unchecked; None in other tools' locks."""
+    own = root.table("tool").table("mlpin").table("target")
+    if not own.data:
+        return None
+    python = own.string("python")
+    return TargetSettings(
+        name=own.string("name") or "",
+        python=(python,) if python else None,
+        platform=own.string("platform"),
+        glibc=own.string("glibc"),
+        accelerator=own.string("accelerator"),
+        driver=own.string("driver"),
+        gpus=own.strings("gpus"),
+        cuda=own.string("cuda"),
+    )
+
+
+def named(root: Fields) -> TargetSettings:
+    """Python and platform, where a lock is for one environment and names these in its marker (PEP 751)."""
+    environments = root.strings("environments") or ()
+    if len(environments) != 1 or " or " in environments[0]:
+        return TargetSettings()
+    facts = {name: one or other for name, one, other in _EQUAL.findall(environments[0])}
+    system, machine = _SYSTEMS.get(facts.get("sys_platform", "")), facts.get("platform_machine", "")
+    python = facts.get("python_full_version", "") or facts.get("python_version", "")
+    return TargetSettings(
+        python=(python,) if python else None,
+        platform=f"{system}-{machine.lower()}" if system and machine else None,
+    )
 
 
 def _files(fields: Fields) -> list[LockedFile]:

@@ -181,7 +181,4 @@ def _file(package: LockedPackage, target: Target | None) -> LockedFile | None:
     """The file that is taken; None where there is none, or nobody knows which of several."""
     if target is None:
         return package.files[0] if len(package.files) == 1 else None
-    try:
-        return package.best(target)
-    except ValueError:  # the name of a wheel that has no tags
-        return None
+    return package.best(target)

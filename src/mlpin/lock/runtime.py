@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlpin.lock.meaning import own_line
 from mlpin.matrix.judge import Facts, Package, rows
+from mlpin.target import glibc_minor
 
 if TYPE_CHECKING:
     from mlpin.lock.locked import Lock, LockedPackage
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from mlpin.target import Target
 
 _RUNTIME = re.compile(r"nvidia-cuda-runtime(-cu\d+)?")
-_MANYLINUX = re.compile(r"manylinux_2_(\d+)_")
-_LEGACY = {"manylinux2014_": 17, "manylinux2010_": 12, "manylinux1_": 5}
 
 
 def glibc_of(package: LockedPackage, target: Target | None) -> int | None:
@@ -26,22 +25,14 @@ def glibc_of(package: LockedPackage, target: Target | None) -> int | None:
         platforms = file.tags.rpartition("-")[2]
         if file.kind != "wheel" or not platforms:
             return None
-        if target is not None and _unfit(file.tags, target):
+        if target is not None and (platforms == file.tags or target.rank(file.tags) is None):
             continue
-        needs = [int(minor) for minor in _MANYLINUX.findall(platforms)]
-        needs += [minor for name, minor in _LEGACY.items() if name in platforms]
-        if needs:
-            found.append(min(needs))
+        minor = glibc_minor(platforms)
+        if minor is not None:
+            found.append(minor)
         elif re.search(r"(^|\.)(any|linux_|musllinux)", platforms):
             return None
     return min(found, default=None)
-
-
-def _unfit(tags: str, target: Target) -> bool:
-    try:
-        return target.rank(tags) is None
-    except ValueError:  # the name of a wheel that has no tags
-        return True
 
 
 def own_cuda(lock: Lock, rules: Matrix) -> str:

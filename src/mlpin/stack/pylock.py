@@ -5,11 +5,11 @@ The specification's checks on what may be installed are an installer's work; her
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from mlpin.errors import InputError
 from mlpin.fields import Fields
+from mlpin.lock.locked import named, recorded
 from mlpin.requirement import normalise
 from mlpin.settings import TargetSettings
 from mlpin.stack import document
@@ -19,8 +19,6 @@ from mlpin.stack.markers import Markers, target_for
 from mlpin.stack.model import Stack, Where
 from mlpin.target import ACCELERATORS, parse_driver, parse_platform, python_minor
 
-_EQUAL = re.compile(r"""\b([a-z_]+) *== *(?:'([^']*)'|"([^"]*)")""")
-_SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 _PLACES = ("name", "url", "path")
 
 
@@ -33,7 +31,8 @@ def read(text: str, shown: str, where: Where) -> Stack:
         message = f"states the lock-version `{version}`" if version else "states no lock-version"
         raise InputError(f"{message}, and mlpin reads 1.0 of PEP 751", where=shown)
     own = _own_target(root)
-    python, platform = _stated(root)
+    stated = named(root)
+    python, platform = "".join(stated.python or ()), stated.platform or ""
     if own:
         python, platform = "".join(own.python or ()) or python, own.platform or platform
     seen = Where(where.python or _usable(python, python_minor), where.platform or _usable(platform, parse_platform))
@@ -65,42 +64,23 @@ def _take(found: Gathered, fields: Fields, line: int) -> None:
 
 def _own_target(root: Fields) -> TargetSettings | None:
     """What mlpin itself wrote of the target, checked; None in other tools' locks."""
-    table = root.table("tool").table("mlpin").table("target")
-    if not table.data:
+    own = recorded(root)
+    if own is None:
         return None
-    python, platform, glibc = (table.string(key) for key in ("python", "platform", "glibc"))
-    accelerator, driver = table.string("accelerator"), table.string("driver")
     try:
-        if python:
-            python_minor(python)
-        if platform:
-            parse_platform(platform, glibc)
-        if driver:
-            parse_driver(driver)
+        if own.python:
+            python_minor(own.python[0])
+        if own.platform:
+            parse_platform(own.platform, own.glibc)
+        if own.driver:
+            parse_driver(own.driver)
     except InputError as error:
         error.where = root.file
         raise
-    if accelerator and accelerator not in ACCELERATORS:
-        raise table.error("accelerator", f"cannot be `{accelerator}`", hint=f"one of: {', '.join(ACCELERATORS)}")
-    return TargetSettings(
-        python=(python,) if python else None,
-        platform=platform,
-        glibc=glibc,
-        accelerator=accelerator,
-        driver=driver,
-        gpus=table.strings("gpus"),
-    )
-
-
-def _stated(root: Fields) -> tuple[str, str]:
-    """Python and platform, where the lock is for one environment and says which."""
-    environments = root.strings("environments") or ()
-    if len(environments) != 1 or " or " in environments[0]:
-        return "", ""
-    facts = {name: one or other for name, one, other in _EQUAL.findall(environments[0])}
-    system, machine = _SYSTEMS.get(facts.get("sys_platform", "")), facts.get("platform_machine", "")
-    platform = f"{system}-{machine.lower()}" if system and machine else ""
-    return facts.get("python_full_version", "") or facts.get("python_version", ""), platform
+    if own.accelerator and own.accelerator not in ACCELERATORS:
+        table = root.table("tool").table("mlpin").table("target")
+        raise table.error("accelerator", f"cannot be `{own.accelerator}`", hint=f"one of: {', '.join(ACCELERATORS)}")
+    return own
 
 
 def _usable(text: str, check: Callable[[str], object]) -> str:
