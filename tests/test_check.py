@@ -390,5 +390,5 @@ def test_wrong_usage(locked: Checked, arguments: list[str], said: str) -> None:
 
 def test_each_check_is_described_in_help(locked: Checked) -> None:
     words = locked.run("check", "--help").words
-    for part in ("still satisfy every line", "as mlpin wrote it", "known to be broken", "no network", "passing of time"):
+    for part in ("still satisfy every line", "what mlpin wrote", "known to be broken", "no network", "passing of time"):
         assert part in words

@@ -91,7 +91,8 @@ class _Run:
             self.checks.insert(0, "manifest")
 
     def _fetch(self, url: str) -> str:
-        return self.catalog(offline=False).text(url)
+        """The text of a file that the manifest names by its URL; of settings only the command line counts yet."""
+        return open_catalog(self.options.settings, self.options, self.on_event).text(url)
 
     def catalog(self, *, offline: bool) -> Catalog:
         """The indexes; an offline one answers from the cache alone."""

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from mlpin.machine import Machine
 
 DESCRIPTION = (
-    "Compares the lock of each target with the manifest (does it still satisfy every line?), with itself (is it "
-    "whole, valid, as mlpin wrote it?) and with the compatibility matrix (is something locked known to be broken?). "
-    "That needs no network, and the passing of time alone turns nothing red. PATH is a directory or a manifest, as "
-    "for `mlpin lock`, or a lock alone. Exit code 0: no drift; 1: drift; 2: wrong usage, or a file that cannot be "
-    "read; 3: an index cannot be reached."
+    "Fails where something is not as the lock has it. What is always compared needs no network, and the passing of time "
+    "alone turns nothing red. PATH is a directory or a manifest, as for `mlpin lock`, or a lock alone. Exit code 0: no "
+    "drift; 1: drift; 2: wrong usage, or a file that cannot be read; 3: an index cannot be reached."
+)
+ALWAYS = (
+    "Lock and manifest: does what was locked still satisfy every line, for every target? The lock itself: is it what mlpin "
+    "wrote, else a valid one (PEP 751) with a hash for each file, a closed graph, markers and tags for its target? Lock and "
+    "matrix: is something locked known to be broken by now? That is a warning."
 )
 FORMATS = {
     "text": "checked",
@@ -41,31 +44,38 @@ FORMATS = {
 def options(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("path", nargs="?", default=".", metavar="PATH")
-    group = parser.add_argument_group("what else the lock is compared with")
+    parser.add_argument_group("what is always compared", ALWAYS)
+    group = parser.add_argument_group("what else is compared with the lock")
     group.add_argument(
         "--env",
         nargs="?",
         const="",
         metavar="PATH",
-        help="an installed environment, by its metadata: missing, extra, other versions and builds, changed files; "
-        "without PATH the active one, else .venv",
+        help="what is installed in an environment (its directory or its Python; without PATH the active one, else "
+        ".venv), by its metadata: missing, extra, other versions and builds, changed files",
     )
     group.add_argument("--deep", action="store_true", help="with --env: read every installed file, however large")
     group.add_argument(
-        "--host", action="store_true", help="this machine: driver, GPUs, glibc, Python, processor; as `mlpin host`"
+        "--host",
+        action="store_true",
+        help="this machine, as `mlpin host` sees it: driver, GPUs, glibc, Python, platform",
     )
     group.add_argument(
-        "--index", action="store_true", help="the indexes it was locked from: files gone, yanked, with another hash"
+        "--index", action="store_true", help="the indexes that it was locked from: files gone, yanked, of another hash"
     )
     group.add_argument("--outdated", action="store_true", help="the same, and list what could be newer; fails nothing")
     group.add_argument(
         "--image",
         metavar="FILE|DIR",
-        help="the base image of a Dockerfile (FILE#STAGE: of that stage), or an unpacked root file system",
+        help="the base image of a Dockerfile (FILE#STAGE: of that stage), or an unpacked root file system: Python, glibc, "
+        "CUDA, cuDNN, drivers, processor",
     )
     group.add_argument(
-        "--fleet", metavar="DIR", help="the snapshots in a directory (`mlpin snapshot`), and these with one another"
+        "--fleet",
+        metavar="DIR",
+        help="the machines whose snapshots (`mlpin snapshot`) are in DIR, also with one another",
     )
+    group = parser.add_argument_group("how")
     group.add_argument("--lock", metavar="PATH", help="where the locks are, if `mlpin lock -o` put them elsewhere")
     group.add_argument("--strict", action="store_true", help="fail on warnings too")
     project_options.options(parser, resolving=False)
