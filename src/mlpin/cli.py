@@ -48,8 +48,8 @@ def parser(whole: Container[str]) -> argparse.ArgumentParser:
     top = _Parser(
         prog="mlpin",
         description="Resolve and lock the dependencies of machine-learning projects for the hardware they will run on.",
-        epilog="exit codes: 0 done, 1 conflict, drift or a broken finding, 2 wrong usage or input, 3 index not reachable, "
-        "4 gave up, 130 interrupted",
+        epilog="exit codes: 0 done, 1 conflict, drift or a broken finding, 2 wrong usage or input, 3 index not "
+        "reachable, 4 gave up, 130 interrupted",
     )
     top.add_argument("--version", action="version", version=f"mlpin {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from mlpin.machine import Machine
 
 DESCRIPTION = (
-    "Fails where something is not as the lock has it. What is always compared needs no network, and the passing of time "
-    "alone turns nothing red. PATH is a directory or a manifest, as for `mlpin lock`, or a lock alone. Exit code 0: no "
+    "Fails where something is not as the lock has it. What is always compared needs no network, and the passing of "
+    "time alone turns nothing red. PATH is a directory or a manifest, as for `mlpin lock`, or a lock alone. Exit code 0: no "
     "drift; 1: drift; 2: wrong usage, or a file that cannot be read; 3: an index cannot be reached."
 )
 ALWAYS = (
-    "Lock and manifest: does what was locked still satisfy every line, for every target? The lock itself: is it what mlpin "
-    "wrote, else a valid one (PEP 751) with a hash for each file, a closed graph, markers and tags for its target? Lock and "
-    "matrix: is something locked known to be broken by now? That is a warning."
+    "Lock and manifest: does what was locked still satisfy every line, for every target? The lock itself: is it what "
+    "mlpin wrote, else a valid one (PEP 751) with a hash for each file, a closed graph, markers and tags for its "
+    "target? Lock and matrix: is something locked known to be broken by now? That is a warning."
 )
 FORMATS = {
     "text": "checked",
@@ -67,8 +67,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--image",
         metavar="FILE|DIR",
-        help="the base image of a Dockerfile (FILE#STAGE: of that stage), or an unpacked root file system: Python, glibc, "
-        "CUDA, cuDNN, drivers, processor",
+        help="the base image of a Dockerfile (FILE#STAGE: of that stage), or an unpacked root file system: Python, "
+        "glibc, CUDA, cuDNN, drivers, processor",
     )
     group.add_argument(
         "--fleet",
