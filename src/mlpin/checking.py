@@ -6,18 +6,19 @@ Nothing is written. Without a request for it, nothing is asked of an index eithe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin import hardware
 from mlpin import manifest as manifests
 from mlpin.check.model import Check, Checked, Drift
-from mlpin.errors import InputError, UsageError
+from mlpin.errors import InputError, MlpinError, UsageError
 from mlpin.lock import locked
 from mlpin.lock.locked import Lock
 from mlpin.manifest.model import Context
 from mlpin.opening import RunOptions, no_fetch, open_catalog, sources_of
-from mlpin.project import Project, TargetPlan, load, own_settings, shown
+from mlpin.project import PYPROJECT, Project, TargetPlan, load, own_settings, shown
 from mlpin.settings import Settings
 
 if TYPE_CHECKING:
@@ -173,7 +174,6 @@ class _Run:
 
     def manifest(self, one: Compared) -> Iterator[Drift]:
         from mlpin.check import manifest
-        from mlpin.errors import MlpinError
         from mlpin.resolver.view import View
         from mlpin.resolving import question
 
@@ -233,8 +233,13 @@ class _Run:
 
     @property
     def own(self) -> frozenset[str]:
-        """The names that the project itself is installed by."""
-        return frozenset({self.project.manifest.project} - {""} if self.project else ())
+        """The names that the project itself is installed by; beside a lock alone it may lie as well."""
+        name = self.project.manifest.project if self.project else ""
+        beside = self.options.path.parent / PYPROJECT
+        if self.project is None and not self.nothing and beside.is_file():
+            with suppress(MlpinError):
+                name = manifests.read(beside, Context(self.options.root, self.options.environ, no_fetch)).project
+        return frozenset({name} - {""})
 
     def environment(self, one: Compared | None, path: Path) -> None:
         from mlpin.check import environment
@@ -300,7 +305,8 @@ def check(options: RunOptions, wanted: Wanted, on_event: Event | None = None) ->
     if wanted.fleet is not None:
         fleet = run.fleet(run.only(locks, "a fleet"), wanted.fleet)
     packages = sum(len(one.lock.packages) for one in locks)
-    return Checked(run.checks, [one.lock.shown for one in locks], packages, run.drift, wanted.strict, fleet)
+    names = [one.lock.shown for one in locks]
+    return Checked(run.checks, names, packages, run.drift, wanted.strict, fleet, wanted.env_shown)
 
 
 def is_lock(path: Path) -> bool:

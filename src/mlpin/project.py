@@ -5,6 +5,7 @@ The stage between reading files and resolving. It knows what the user chose; it 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -358,5 +359,9 @@ def _detect_python(read: Manifest) -> str:
 
 
 def shown(path: Path, root: Path) -> str:
-    """`path` as messages show it: relative to `root` where it lies below it."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    """`path` as messages show it: relative to `root` where there is a way between them that is not all the way up."""
+    try:
+        near = len(Path(os.path.commonpath([path, root])).parts) > 1
+    except ValueError:
+        near = False
+    return Path(os.path.relpath(path, root)).as_posix() if near else str(path)

@@ -127,11 +127,12 @@ class _Comparison:
 
     def _missing(self, entry: LockedPackage) -> Drift:
         title = _title(entry.name, entry.version)
-        message = f"{title} is in the lock, but not installed"
+        message, found = f"{title} is in the lock, but not installed", ""
         for broken in self.environment.skipped:
             if normalise(broken.text.partition("-")[0]) == entry.name:
-                message = f"{title} is in the lock, but what is installed is broken ({broken.text}: {broken.reason})"
-        return self._drift("missing", message, entry.name, entry.version, "", entry)
+                found = f"{broken.text}: {broken.reason}"
+                message = f"{title} is in the lock, but what is installed is broken ({found})"
+        return self._drift("missing", message, entry.name, entry.version, found, entry)
 
     def _other_version(self, entry: LockedPackage, one: Distribution) -> list[Drift]:
         wanted, found = _version(entry.version), _version(one.version)

@@ -54,6 +54,8 @@ class Checked(NamedTuple):
     strict: bool = False
     fleet: Fleet | None = None
     """The same drift in groups, where many machines were compared."""
+    environment: str = ""
+    """The environment that was compared, as messages name it."""
 
     @property
     def ok(self) -> bool:

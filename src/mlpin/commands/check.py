@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = (
     "Fails where something is not as the lock has it. What is always compared needs no network, and the passing of "
-    "time alone turns nothing red. PATH is a directory or a manifest, as for `mlpin lock`, or a lock alone. Exit code 0: no "
-    "drift; 1: drift; 2: wrong usage, or a file that cannot be read; 3: an index cannot be reached."
+    "time alone turns nothing red. PATH is a directory or a manifest, as for `mlpin lock`, or a lock alone. Exit code "
+    "0: no drift; 1: drift; 2: wrong usage, or a file that cannot be read; 3: an index cannot be reached."
 )
 ALWAYS = (
     "Lock and manifest: does what was locked still satisfy every line, for every target? The lock itself: is it what "
@@ -49,7 +49,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--env",
         nargs="?",
-        const="",
+        const=True,
         metavar="PATH",
         help="what is installed in an environment (its directory or its Python; without PATH the active one, else "
         ".venv), by its metadata: missing, extra, other versions and builds, changed files",
@@ -105,10 +105,13 @@ def run(options: argparse.Namespace) -> int:
 def _wanted(options: argparse.Namespace, root: Path) -> Wanted:
     from mlpin.checking import Wanted
 
+    for name in ("env", "image", "fleet"):
+        if getattr(options, name) == "":
+            raise UsageError(f"--{name} is empty", hint="a variable that is not set?")
     env = _environment(options.env, root)
     return Wanted(
         env=env,
-        env_shown=options.env or (os.path.relpath(env, root) if env else ""),
+        env_shown=os.path.relpath(env, root) if env and options.env is True else options.env or "",
         machine=_machine if options.host else None,
         pythons=_pythons() if options.host else (),
         indexes=options.index or options.outdated,
@@ -120,11 +123,11 @@ def _wanted(options: argparse.Namespace, root: Path) -> Wanted:
     )
 
 
-def _environment(said: str | None, root: Path) -> Path | None:
-    """The environment that --env names; None where there is no --env."""
+def _environment(said: str | bool | None, root: Path) -> Path | None:
+    """The environment that --env names, the active one where it names none; None where there is no --env."""
     if said is None:
         return None
-    if said:
+    if isinstance(said, str):
         return root / said
     from mlpin.commands.environments import active
 

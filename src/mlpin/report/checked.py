@@ -13,8 +13,8 @@ _WAYS_OUT = {
     "manifest": "`mlpin lock` brings the lock up to date; versions that still fit stay.",
     "lock": "`mlpin lock` makes the lock anew; its versions stay where they fit.",
     "matrix": "`mlpin lock` chooses what is not known to be broken.",
-    "env": "`uv pip sync {lock}` makes the environment what the lock says.",
 }
+_AGAIN = frozenset({"changed", "overwritten", "source"})
 _MORE = 100
 """So many of one check are printed, unless all are asked for."""
 
@@ -33,8 +33,8 @@ def text(found: Checked, *, quiet: bool = False, verbose: bool = False) -> str:
             lines += _drift(one)
         if len(some) > _MORE and not verbose:
             lines.append(f"({len(some) - _MORE} more of this kind: --verbose shows all)")
-        if check in _WAYS_OUT and any(one.severity != "note" for one in some):
-            lines += wrapped(_way_out(check, some, found), "  ", "  ")
+        if any(one.severity != "note" for one in some) and (way_out := _way_out(check, some, found)):
+            lines += wrapped(way_out, "  ", "  ")
     if quiet and found.ok:
         return ""
     told = joined([counted(count, word) for word, count in counts(found).items() if count]) or "No drift"
@@ -43,10 +43,22 @@ def text(found: Checked, *, quiet: bool = False, verbose: bool = False) -> str:
 
 
 def _way_out(check: str, some: Sequence[Drift], found: Checked) -> str:
+    """What mends drift of one check; empty where no command does."""
+    if check != "env":
+        return _WAYS_OUT.get(check, "")
+    python = next((one.expected for one in some if one.kind == "python"), "")
+    if python:
+        minor = ".".join(python.split(".")[:2])
+        return f"An environment keeps its Python: make a new one (`uv venv --python {minor}`), and sync it."
+    if all(one.severity == "warning" for one in some):
+        return ""
+    import shlex
+
     lock = found.locks[0] if len(found.locks) == 1 else "pylock.toml"
     # What is there in the right version stays as it is, unless it is installed again.
-    again = " --reinstall" if {"changed", "overwritten", "source"} & {one.kind for one in some} else ""
-    return _WAYS_OUT[check].format(lock=f"{visible(lock)}{again}")
+    again = " --reinstall" if any(one.kind in _AGAIN or (one.kind == "missing" and one.found) for one in some) else ""
+    words = f"{shlex.quote(visible(lock))}{again} --python {shlex.quote(visible(found.environment))}"
+    return f"`uv pip sync {words}` makes it what is locked, and removes what is not, the project itself too."
 
 
 def _drift(one: Drift) -> list[str]:
