@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -392,3 +394,54 @@ def test_each_check_is_described_in_help(locked: Checked) -> None:
     words = locked.run("check", "--help").words
     for part in ("still satisfy every line", "what mlpin wrote", "known to be broken", "no network", "passing of time"):
         assert part in words
+
+
+# -- what is printed, and where
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif", "markdown", "junit"])
+def test_no_format_shows_a_secret(locked: Checked, form: str) -> None:
+    locked.requires(
+        "app[fast] @ http://user:pa55w0rd@packages.example/app-3.0-py3-none-any.whl?token=t0ken",
+        "lib @ git+https://s3cret@git.example/lib?access_token=t0ken",
+        more=GROUP,
+        mlpin='python = "3.11"\n[tool.mlpin.indexes]\nours = { url = "https://packages.example/simple?token=t0ken" }\n'
+        '[tool.mlpin.packages]\nother = { index = "ours" }\n',
+    )
+    ran = locked.run("check", "--format", form)
+    assert ran.code == 1
+    assert "packages.example" in ran.out
+    for secret in ("pa55w0rd", "t0ken", "s3cret"):
+        assert secret not in ran.out + ran.err
+
+
+def test_what_all_targets_have_is_told_once_and_the_rest_by_its_lock(locked: Checked) -> None:
+    targets = 'python = "3.11"\n[tool.mlpin.targets.a]\n[tool.mlpin.targets.b]\nplatform = "windows-amd64"\n'
+    locked.requires("app", "other; sys_platform == 'linux'", mlpin=targets)
+    (locked.root / "pylock.toml").unlink()
+    locked.lock(index=locked.index)
+    locked.requires("app<2", "other>1; sys_platform == 'linux'", mlpin=targets)
+    messages = [one["message"] for one in json.loads(locked.run("check", "--format", "json").out)["drift"]]
+    assert messages == [
+        "`app<2` is wanted, and app 2.0 is locked",
+        "`other>1; sys_platform == 'linux'` is wanted, and other 1.0 is locked (pylock.a.toml)",
+    ]
+
+
+def test_a_pipe_is_written_to_and_stays_one(locked: Checked) -> None:
+    pipe = locked.root / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    assert locked.run("check", "-o", "pipe").code == 0
+    reader.join(10)
+    assert read == ["No drift: manifest, lock and matrix, with 4 packages in pylock.toml\n"]
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("name", ["--env", "--image", "--fleet"])
+def test_an_option_without_a_value_is_not_passed_over(locked: Checked, name: str) -> None:
+    ran = locked.run("check", name, "")
+    assert ran.code == 2
+    assert f"{name} is empty" in ran.words

@@ -5,7 +5,7 @@ Nothing is written. Without a request for it, nothing is asked of an index eithe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -210,14 +210,13 @@ class _Run:
             return False
         return fingerprint(self.project, one.plan) == one.lock.fingerprint
 
-    def by_itself(self, one: Compared) -> None:
-        """The comparisons that are always made."""
+    def by_itself(self, one: Compared) -> list[Drift]:
+        """What the comparisons find that are always made."""
         from mlpin.check import integrity, matrix
 
-        if self.project is not None:
-            self.drift += self.manifest(one)
-        self.drift += integrity.drifts(one.lock, one.target)
-        self.drift += matrix.drifts(one.lock, one.target, self.rules)
+        found = list(self.manifest(one)) if self.project is not None else []
+        found += integrity.drifts(one.lock, one.target)
+        return [*found, *matrix.drifts(one.lock, one.target, self.rules)]
 
     # -- those that are asked for
 
@@ -290,9 +289,8 @@ def check(options: RunOptions, wanted: Wanted, on_event: Event | None = None) ->
     """Compare the locks of a project, or the one lock at `options.path`, with what is wanted. Raises `MlpinError`."""
     run = _Run(options, wanted, on_event)
     locks = run.locks()
-    for one in locks:
-        if not run.unchanged(one):
-            run.by_itself(one)
+    found = {one.lock.shown: run.by_itself(one) for one in locks if not run.unchanged(one)}
+    run.drift += _told_apart(found, len(locks))
     fleet = None
     if wanted.env is not None:
         run.environment(run.only(locks, "an environment"), wanted.env)
@@ -306,7 +304,21 @@ def check(options: RunOptions, wanted: Wanted, on_event: Event | None = None) ->
         fleet = run.fleet(run.only(locks, "a fleet"), wanted.fleet)
     packages = sum(len(one.lock.packages) for one in locks)
     names = [one.lock.shown for one in locks]
-    return Checked(run.checks, names, packages, run.drift, wanted.strict, fleet, wanted.env_shown)
+    drift = [one.shown for one in run.drift]
+    return Checked(run.checks, names, packages, drift, wanted.strict, fleet, wanted.env_shown)
+
+
+def _told_apart(found: Mapping[str, Sequence[Drift]], locks: int) -> Iterator[Drift]:
+    """The drift of several locks: what all of them have is told once, what some have with their names."""
+    of: dict[Drift, list[str]] = {}
+    for name, drifts in found.items():
+        for drift in drifts:
+            of.setdefault(drift, []).append(name)
+    for drift, names in of.items():
+        if len(names) == locks or drift.file in names:
+            yield drift
+        else:
+            yield drift._replace(message=f"{drift.message} ({', '.join(names)})")
 
 
 def is_lock(path: Path) -> bool:

@@ -127,3 +127,10 @@ def test_without_the_library_for_sboms(project: Project, monkeypatch: pytest.Mon
     project.write("pylock.toml", LIB)
     ran = project.run("export", "--format", "sbom")
     assert (ran.code, "pip install 'mlpin[sbom]'" in ran.words) == (2, True)
+
+
+def test_a_url_that_cannot_be_exported_whole_is_named(project: Project) -> None:
+    project.write("pylock.toml", LIB.replace("none-any.whl", "none-any.whl?token=s3cret"))
+    ran = project.run("export")
+    assert "a URL of lib has a secret in it, which is left out" in ran.words
+    assert "s3cret" not in ran.out + ran.err

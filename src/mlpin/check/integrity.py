@@ -94,7 +94,10 @@ def _other(package: LockedPackage, file: LockedFile) -> str:
     stated = names.read(file.name, package.name)
     if isinstance(stated, str):
         return f"{package.name} {package.version}"
-    same = names.version(stated.version).public == names.version(package.version).public
+    try:
+        same = names.version(stated.version).release == names.version(package.version).release
+    except ValueError:
+        return ""  # what is no version has been called invalid
     return "" if stated.project == package.name and same else f"{package.name} {package.version}"
 
 

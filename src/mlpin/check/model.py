@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from mlpin.index.url import redacted_in
+
 if TYPE_CHECKING:
     from mlpin.check.fleet import Fleet
 
@@ -34,6 +36,16 @@ class Drift(NamedTuple):
     severity: Severity = "error"
     hint: str = ""
     """The way out, where it is not the same for all of a kind."""
+
+    @property
+    def shown(self) -> Drift:
+        """The same without credentials and tokens in any URL."""
+        return self._replace(
+            message=redacted_in(self.message),
+            expected=redacted_in(self.expected),
+            found=redacted_in(self.found),
+            hint=redacted_in(self.hint),
+        )
 
     @property
     def place(self) -> str:

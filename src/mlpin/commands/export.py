@@ -95,6 +95,10 @@ def _of_lock(found: Exported) -> list[str]:
     said = []
     if lock.ours and not lock.intact:
         said.append(f"{lock.shown} was edited by hand since `mlpin lock` wrote it; it is exported as it is now")
+    if secret := found.secret:
+        said.append(
+            f"a URL of {', '.join(secret)} has a secret in it, which is left out: what is exported cannot be used there"
+        )
     if found.left_out:
         names = ", ".join(found.left_out[:5]) + (", …" if found.left_out[5:] else "")
         said.append(f"left out, as only an extra or a group of {lock.shown} has them: {names}")

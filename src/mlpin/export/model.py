@@ -29,6 +29,8 @@ _EXTRA = re.compile(r"[A-Za-z0-9._-]+")
 _DIGEST = re.compile(r"[0-9a-fA-F]+")
 _TRUE, _FALSE = "python_version >= '0'", "python_version < '0'"
 _SYSTEMS = ("git", "hg", "svn", "bzr")
+_STARS = "****"
+"""Stands for what `redacted` leaves out."""
 HASHES = ("sha256", "sha384", "sha512")
 """Which pip takes on a line, the usual one first."""
 
@@ -53,6 +55,15 @@ class Exported(NamedTuple):
     def made_for(self) -> str:
         """The target in words; empty where there is none."""
         return str(self.target) if self.target else ""
+
+    @property
+    def secret(self) -> Sequence[str]:
+        """The packages with a token in a URL, which no export has."""
+        return [
+            package.name
+            for package in self.packages
+            if any(_STARS in public(url) for url in (package.index, *(file.url for file in package.files)))
+        ]
 
     @property
     def via(self) -> Mapping[str, Sequence[str]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from mlpin.errors import InputError
 from mlpin.export.model import Exported, digest_of, public
+from mlpin.index import names
 from mlpin.lock.locked import LockedFile, LockedPackage, LockedTree
 from mlpin.report.wrap import wrapped
 
@@ -53,8 +54,7 @@ def requirement(package: LockedPackage, found: Exported) -> str:
         return _of_tree(package, package.tree, extras, found)
     file = direct(package, found)
     if file is None:
-        version = f"{_equal(package, found)}{package.version}" if package.version else ""
-        return f"{package.name}{extras}{version}"
+        return f"{package.name}{extras}{_version(package, found)}"
     if file.url:
         return f"{package.name}{extras} @ {public(file.url.partition('#')[0])}{_part(file.subdirectory)}"
     return f"{_path(file.path, found)}{extras}{_part(file.subdirectory)}"
@@ -69,9 +69,15 @@ def direct(package: LockedPackage, found: Exported) -> LockedFile | None:
     return files[0] if len(files) == 1 else best if found.target else None
 
 
-def _equal(package: LockedPackage, found: Exported) -> str:
-    """`===` where another index may have a build of the version with a label: `==1.0` admits 1.0+cu126."""
-    return "==" if "+" in package.version or len(found.indexes) < 2 else "==="
+def _version(package: LockedPackage, found: Exported) -> str:
+    """`===` where another index may have a build of the version with a label: `==1.0` admits 1.0+cu126.
+
+    That compares texts (PEP 440), so the version is spelled as the files have it.
+    """
+    if "+" in package.version or len(found.indexes) < 2 or not package.version:
+        return f"=={package.version}" if package.version else ""
+    stated = names.read(package.files[0].name, package.name) if package.files else ""
+    return f"==={package.version if isinstance(stated, str) else stated.version}"
 
 
 def repository(tree: LockedTree) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 _PARTS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<host>[^/?#]*)(?P<rest>.*)", re.DOTALL)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"`<>]+")
 _PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 _SECRET_QUERY = re.compile(
     r"(?i)(?<=[?&])((?:[\w-]*token|[\w-]*key|[\w-]*secret|password|sig|[\w-]*signature|[\w-]*credential)=)[^&#]+"
@@ -39,6 +40,11 @@ def redacted(url: str) -> str:
     elif cut is not None:
         url = cut[0] + cut[2]
     return _SECRET_QUERY.sub(r"\1****", url)
+
+
+def redacted_in(text: str) -> str:
+    """`text` with every URL in it as it may be shown."""
+    return _URL.sub(lambda match: redacted(match[0]), text) if "://" in text else text
 
 
 def strip_credentials(url: str) -> str:

@@ -131,12 +131,19 @@ def write(files: Sequence[tuple[Path, str]]) -> None:
 
 
 def write_bytes(files: Sequence[tuple[Path, bytes]]) -> None:
-    """Replace the content of all of `files`, or of none of them. Raises `InputError`."""
+    """Replace the content of all of `files`, or of none of them. Raises `InputError`.
+
+    A device or a pipe is written to, never replaced.
+    """
     staged: list[tuple[Path, Path]] = []
     undo: list[tuple[Path, bytes | None]] = []
     path = Path()
     try:
         for stated, data in files:
+            path = stated
+            if stated.exists() and not stated.is_file() and not stated.is_dir():
+                stated.write_bytes(data)
+                continue
             path = stated.resolve()  # a link stays one
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
