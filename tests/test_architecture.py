@@ -52,7 +52,7 @@ ALLOWED = {
     "git": VALUES | TEXT_FORMS,
     "project": VALUES | {"hardware", "lock", "manifest", "matrix", "settings_files", "resolver"},
     "verdict": VALUES | {"matrix"},
-    "fingerprint": VALUES | TEXT_FORMS | {"index", "project"},
+    "fingerprint": VALUES | TEXT_FORMS | {"index", "manifest", "opening", "project"},
     "resolving": VALUES | TEXT_FORMS | {"matrix", "project", "resolver"},
     "explain": VALUES | TEXT_FORMS | {"explain", "manifest", "matrix", "project", "resolver", "resolving", "verdict"},
     "audit": VALUES | {"matrix", "stack"},

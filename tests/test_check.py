@@ -56,7 +56,12 @@ def locked(serve: Serve, project: Project) -> Iterator[Checked]:
     found = Checked(project.root, project._capsys)
     found.index = serve(*STACK)
     found.requires("app[fast]>=1", more=GROUP, mlpin='python = "3.11"')
-    assert found.locked("--group", "dev", index=found.index) == {"app": "2.0", "lib": "2.1", "other": "1.0", "speed": "1.0"}
+    assert found.locked("--group", "dev", index=found.index) == {
+        "app": "2.0",
+        "lib": "2.1",
+        "other": "1.0",
+        "speed": "1.0",
+    }
     found.index.forget()
     return found
 
@@ -90,7 +95,18 @@ def test_time_and_new_releases_turn_nothing_red(locked: Checked) -> None:
 
 def test_what_the_command_line_said_when_it_was_locked_still_holds(serve: Serve, locked: Checked) -> None:
     locked.requires("app", mlpin="")
-    options = ["--python", "3.11", "--driver", "550.54", "--gpu", "A100", "--glibc", "2.31", "--pytorch-index-url", "none"]
+    options = [
+        "--python",
+        "3.11",
+        "--driver",
+        "550.54",
+        "--gpu",
+        "A100",
+        "--glibc",
+        "2.31",
+        "--pytorch-index-url",
+        "none",
+    ]
     locked.locked(*options, index=locked.index)
     assert locked.found() == []
     assert set(locked.kinds("--driver", "560.28")) == {"target"}
@@ -138,9 +154,7 @@ def test_a_change_that_the_lock_satisfies_is_no_drift(locked: Checked) -> None:
         (["app[fast] @ git+https://git.example/app"], "", ["source app"]),
     ],
 )
-def test_each_line_that_does_not_hold_any_more(
-    locked: Checked, lines: list[str], mlpin: str, kinds: list[str]
-) -> None:
+def test_each_line_that_does_not_hold_any_more(locked: Checked, lines: list[str], mlpin: str, kinds: list[str]) -> None:
     locked.requires(*lines, more=GROUP, mlpin=f'python = "3.11"\n{mlpin}')
     assert sorted(locked.kinds()) == sorted(kinds)
     assert locked.index.asked == []
@@ -195,7 +209,9 @@ def test_a_lock_elsewhere(locked: Checked) -> None:
 
 def test_a_dependency_of_a_directory_counts(locked: Checked) -> None:
     def part(dependencies: str) -> None:
-        locked.write("part/pyproject.toml", f'[project]\nname = "part"\nversion = "1"\ndependencies = [{dependencies}]\n')
+        locked.write(
+            "part/pyproject.toml", f'[project]\nname = "part"\nversion = "1"\ndependencies = [{dependencies}]\n'
+        )
 
     part('"lib>=2"')
     locked.requires("part @ ./part", mlpin='python = "3.11"')
@@ -251,9 +267,14 @@ MUTATIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "version": (lambda lock: package(lock, "lib").update(version="2.0"), "file lib"),
     "hash": (lambda lock: package(lock, "lib")["wheels"][0]["hashes"].update(sha256="1" * 64), ""),
     "no hash": (lambda lock: package(lock, "lib")["wheels"][0].update(hashes={"md5": "1" * 32}), "hash lib"),
-    "file": (lambda lock: package(lock, "lib")["wheels"][0].update(url="https://packages.example/lib-3-py3-none-any.whl"), "file lib"),
+    "file": (
+        lambda lock: package(lock, "lib")["wheels"][0].update(url="https://packages.example/lib-3-py3-none-any.whl"),
+        "file lib",
+    ),
     "tags": (
-        lambda lock: package(lock, "lib")["wheels"][0].update(url="https://packages.example/lib-2.1-cp312-cp312-manylinux_2_17_x86_64.whl"),
+        lambda lock: package(lock, "lib")["wheels"][0].update(
+            url="https://packages.example/lib-2.1-cp312-cp312-manylinux_2_17_x86_64.whl"
+        ),
         "tags lib",
     ),
     "index": (lambda lock: package(lock, "lib").update(index="https://index.example/simple"), ""),
@@ -445,3 +466,153 @@ def test_an_option_without_a_value_is_not_passed_over(locked: Checked, name: str
     ran = locked.run("check", name, "")
     assert ran.code == 2
     assert f"{name} is empty" in ran.words
+
+
+@pytest.mark.parametrize("name", ["pylock.toml", "pyproject.toml"])
+def test_a_report_never_replaces_what_it_is_about(locked: Checked, name: str) -> None:
+    before = (locked.root / name).read_bytes()
+    assert locked.run("check", "-o", name).code == 2
+    assert (locked.root / name).read_bytes() == before
+
+
+# -- what another lock, an edited target, other groups come to
+
+
+def test_a_lock_of_another_tool_counts_where_its_markers_hold(locked: Checked) -> None:
+    locked.requires("lib==2.0; sys_platform == 'linux'", "lib==1.0; sys_platform == 'win32'", mlpin='python = "3.11"')
+    text = 'lock-version = "1.0"\ncreated-by = "another"\n'
+    for version, system in (("2.0", "linux"), ("1.0", "win32")):
+        text += f'[[packages]]\nname = "lib"\nversion = "{version}"\nmarker = "sys_platform == \'{system}\'"\n'
+        text += f'[[packages.wheels]]\nurl = "https://files.example/lib-{version}-py3-none-any.whl"\n'
+        text += f'hashes = {{ sha256 = "{"0" * 64}" }}\n'
+    locked.write("pylock.toml", text)
+    assert locked.kinds() == []
+    locked.write("pylock.toml", text.replace('"2.0"', '"2.1"').replace("lib-2.0", "lib-2.1"))
+    assert locked.kinds() == ["version lib"]
+
+
+@pytest.mark.parametrize(
+    ("locked_with", "then", "kinds"),
+    [
+        ((), "", []),
+        (("--no-default-groups",), "", []),
+        ((), "default-groups = []", ["unneeded other"]),
+    ],
+)
+def test_default_groups(locked: Checked, locked_with: tuple[str, ...], then: str, kinds: list[str]) -> None:
+    locked.requires("lib", more=GROUP, mlpin='python = "3.11"')
+    locked.locked(*locked_with, index=locked.index)
+    assert ("other" in locked.versions()) is (locked_with == ())
+    locked.requires("lib", more=GROUP, mlpin=f'python = "3.11"\n{then}')
+    assert locked.kinds() == kinds
+
+
+@pytest.mark.parametrize("value", ['python = "banana"', 'platform = "moon"', 'gpus = ["Voodoo 2"]'])
+def test_a_target_that_somebody_edited(locked: Checked, value: str) -> None:
+    key = value.partition(" ")[0]
+    text = re.sub(rf'(?m)^{key} = "[^"]*"\n', "", locked.text.partition("[tool.mlpin.target]")[2])
+    locked.write("pylock.toml", locked.text.partition("[tool.mlpin.target]")[0] + f"[tool.mlpin.target]\n{value}{text}")
+    assert "edited" in locked.kinds()
+    assert "invalid" in locked.kinds("pylock.toml")
+    locked.lock("--group", "dev", index=locked.index)
+    assert locked.kinds() == []
+
+
+def test_a_version_that_is_none(locked: Checked) -> None:
+    locked.write("pylock.toml", locked.text.replace('version = "2.1"', 'version = "foo"'))
+    assert {"edited", "invalid"} <= set(locked.kinds("--outdated", "--no-cache"))
+
+
+def test_a_source_that_is_not_asked_for_any_more(locked: Checked) -> None:
+    locked.write("part/pyproject.toml", '[project]\nname = "other"\nversion = "1"\n')
+    source = '[tool.uv.sources]\nother = { path = "part"%s }\n'
+    locked.requires("other", more=source % "", mlpin='python = "3.11"')
+    locked.locked(index=locked.index)
+    locked.requires("other", more=source % ", editable = true", mlpin='python = "3.11"')
+    assert locked.kinds() == ["source other"]
+    locked.requires("other", mlpin='python = "3.11"')
+    assert locked.kinds() == ["source other"]
+
+
+@pytest.mark.parametrize(
+    ("then", "kinds"),
+    [
+        ('overrides = ["lib<2"]', ["override lib"]),
+        ('overrides = ["lib>=2"]', []),
+        ('exclude = ["lib"]', ["unneeded lib"]),
+        ('prerelease = "disallow"', []),
+    ],
+)
+def test_what_is_said_of_packages_that_only_others_ask_for(locked: Checked, then: str, kinds: list[str]) -> None:
+    locked.requires("app[fast]", more=GROUP, mlpin=f'python = "3.11"\n{then}')
+    assert [kind.replace("constraint", "override") for kind in locked.kinds()] == kinds
+
+
+def test_what_was_excluded_and_is_not_any_more(locked: Checked) -> None:
+    locked.requires("app[fast]", more=GROUP, mlpin='python = "3.11"\nexclude = ["lib"]')
+    locked.locked(index=locked.index)
+    assert locked.kinds() == []
+    locked.requires("app[fast]", more=GROUP, mlpin='python = "3.11"')
+    assert locked.kinds() == ["option lib"]
+
+
+def test_a_directory_that_cannot_be_read_or_needs_another_python(locked: Checked) -> None:
+    folder = '[project]\nname = "part"\nversion = "1"\ndependencies = ["lib"]\n'
+    locked.write("part/pyproject.toml", folder)
+    locked.requires("part @ ./part", mlpin='python = "3.11"')
+    locked.locked(index=locked.index)
+    locked.write("part/pyproject.toml", folder + 'requires-python = ">=3.12"\n')
+    assert locked.kinds() == ["requires-python part"]
+    (locked.root / "part").rename(locked.root / "moved")
+    assert locked.kinds() == ["source part"]
+
+
+def test_a_file_that_a_directory_reads_its_dependencies_from(locked: Checked) -> None:
+    locked.write(
+        "part/pyproject.toml",
+        '[project]\nname = "part"\nversion = "1"\ndynamic = ["dependencies"]\n'
+        '[tool.setuptools.dynamic]\ndependencies = { file = ["needs.txt"] }\n',
+    )
+    locked.write("part/needs.txt", "lib\n")
+    locked.requires("part @ ./part", mlpin='python = "3.11"')
+    locked.locked(index=locked.index)
+    assert locked.kinds() == []
+    locked.write("part/needs.txt", "lib\nspeed\n")
+    assert locked.kinds() == ["unlocked speed"]
+
+
+def test_what_could_be_newer_must_fit(locked: Checked) -> None:
+    locked.index.add(
+        wheel("app", "3.0", requires_python=">=3.13"),
+        wheel("speed", "2.0"),
+        wheel("holder", "1.0", ["speed<2"]),
+    )
+    locked.requires("app[fast]", "holder", mlpin='python = "3.11"')
+    locked.locked("--no-cache", index=locked.index)
+    assert "could be" not in locked.run("check", "--outdated", "--no-cache").words
+
+
+def test_the_way_out_names_the_project(locked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked.requires("app<2", mlpin='python = "3.11"')
+    monkeypatch.chdir(locked.root.parent)
+    assert "`mlpin lock project` brings the lock up to date" in locked.run("check", "project").words
+
+
+def test_members_of_a_workspace_come_from_it_and_count(locked: Checked) -> None:
+    """Also where another member asks: what an index has under that name is a stranger's."""
+    locked.index.add(wheel("two", "9.9"))
+    locked.write(
+        "libs/one/pyproject.toml",
+        '[project]\nname = "one"\nversion = "1"\ndependencies = ["two"]\n'
+        "[tool.uv.sources]\ntwo = { workspace = true }\n",
+    )
+    two = '[project]\nname = "two"\nversion = "1"\ndependencies = [{}]\n'
+    locked.write("libs/two/pyproject.toml", two.format('"lib"'))
+    more = '[tool.uv.workspace]\nmembers = ["libs/*"]\n[tool.uv.sources]\none = { workspace = true }\n'
+    locked.requires("one", more=more, mlpin='python = "3.11"')
+    locked.lock(index=locked.index)
+    tables = locked.tables()
+    assert package(tables, "two")["directory"] == {"path": "libs/two", "editable": True}
+    assert locked.kinds() == []
+    locked.write("libs/two/pyproject.toml", two.format('"lib<2"'))
+    assert locked.kinds() == ["version lib"]

@@ -28,13 +28,15 @@ ALARMED = text(package("a", sha256="cd" * 32))
 class Repository:
     """A project in a git repository: `commit` writes files and commits them all."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, folder: str = ".") -> None:
         self.project = project
+        self._root = project.root / folder
+        self._root.mkdir(exist_ok=True)
         self.git("init", "-q", "-b", "main")
 
     def git(self, *words: str) -> None:
         who = ["-c", "user.name=t", "-c", "user.email=t@t.example", "-c", "commit.gpgsign=false"]
-        subprocess.run(["git", *who, *words], cwd=self.project.root, check=True, capture_output=True)
+        subprocess.run(["git", *who, *words], cwd=self._root, check=True, capture_output=True)
 
     def commit(self, **files: str) -> None:
         for name, content in files.items():
@@ -171,9 +173,70 @@ def test_folders_of_a_repository(repository: Repository, monkeypatch: pytest.Mon
     ]
     assert names(project, "HEAD:", "envs") == [("changed", "HEAD:pylock.toml", "envs/pylock.toml")]
     monkeypatch.chdir(project.root / "envs")
-    assert names(project, "HEAD~1") == [("changed", "HEAD~1:pylock.toml", "pylock.toml")]
+    assert names(project, "HEAD~1") == [("changed", "HEAD~1:envs/pylock.toml", "pylock.toml")]
     assert names(project, "HEAD~1:envs") == [("changed", "HEAD~1:envs/pylock.toml", "pylock.toml")]
     assert names(project, "../pylock.toml", ".") == [("changed", "../pylock.toml", "pylock.toml")]
+    above = [("same", "main:pylock.toml", "../pylock.toml")]
+    assert names(project, "main", "../pylock.toml") == names(project, "main", "..") == above
+    assert names(project, "../pylock.toml") == [("same", "HEAD:pylock.toml", "../pylock.toml")]
+    project.write("elsewhere/pylock.toml", OLD)
+    Repository(project, "elsewhere")
+    outside = [("changed", "main:envs/pylock.toml", "../elsewhere/pylock.toml")]
+    assert names(project, "main", "../elsewhere") == outside, "of another repository the revision is not"
+
+
+def test_a_path_of_a_revision_against_that_path(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = repository.project
+    repository.commit(envs__pylock_toml=OLD, pylock_toml=NEW, gone__pylock_toml=OLD, locks__first_toml=OLD)
+    same = [("same", "main:envs/pylock.toml", "envs/pylock.toml")]
+    for word in ("main:envs/pylock.toml", "main:envs", "main:envs/", "main:./envs", "main:./envs/pylock.toml"):
+        assert [one[::2] for one in names(project, word)] == [("same", "envs/pylock.toml")]
+    assert names(project, "main:envs") == same
+    assert names(project, ":envs/pylock.toml") == [("same", ":envs/pylock.toml", "envs/pylock.toml")]
+    assert names(project, "main@{2100-01-01 10:00}:pylock.toml")[0][::2] == ("same", "pylock.toml")
+    assert names(project, "main:") == [("same", "main:pylock.toml", "pylock.toml")]
+    assert names(project, "main:locks/first.toml") == [("same", "main:locks/first.toml", "locks/first.toml")]
+    (project.root / "gone/pylock.toml").unlink()
+    assert names(project, "main:gone/pylock.toml") == [("removed", "main:gone/pylock.toml", None)]
+    (project.root / "gone").rmdir()
+    assert names(project, "main:gone") == names(project, "main:gone/pylock.toml")
+    (project.root / "locks/first.toml").rename(project.root / "locks/pylock.toml")
+    assert names(project, "main:locks/first.toml") == [("same", "main:locks/first.toml", "locks/pylock.toml")]
+    monkeypatch.chdir(project.root / "envs")
+    assert names(project, "main:./pylock.toml") == [("same", "main:./pylock.toml", "pylock.toml")]
+    assert names(project, "main:../pylock.toml") == [("same", "main:../pylock.toml", "../pylock.toml")]
+    assert names(project, "main:pylock.toml") == [("same", "main:pylock.toml", "../pylock.toml")]
+    assert names(project, "main:") == [("same", "main:pylock.toml", "../pylock.toml")]
+
+
+def test_a_bare_repository(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = repository.project
+    repository.commit(pylock_toml=OLD, svc__pylock_toml=OLD)
+    repository.git("checkout", "-q", "-b", "up")
+    repository.commit(svc__pylock_toml=NEW)
+    repository.git("clone", "-q", "--bare", ".", "bare.git")
+    monkeypatch.chdir(project.root / "bare.git")
+    assert names(project, "main", "up") == [("same", "main:pylock.toml", "up:pylock.toml")]
+    assert names(project, "main", "up:svc") == [("changed", "main:pylock.toml", "up:svc/pylock.toml")]
+    assert names(project, "main:svc/pylock.toml", "up:svc") == [
+        ("changed", "main:svc/pylock.toml", "up:svc/pylock.toml")
+    ]
+    ran = project.run("diff", "main:svc")
+    assert (ran.code, "without a working tree has nothing to compare with" in ran.words) == (2, True)
+
+
+def test_in_a_hook_git_speaks_of_its_own_repository(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = repository.project
+    repository.commit(pylock_toml=OLD)
+    expected = names(project, "main")
+    Repository(project, "other").commit(other__pylock_toml=NEW)
+    for name in ("GIT_DIR", "GIT_COMMON_DIR"):
+        monkeypatch.setenv(name, str(project.root / "other/.git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(project.root / "other"))
+    monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(project.root / "other/.git/objects"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(project.root / "other/.git/index"))
+    monkeypatch.setenv("GIT_PREFIX", "other/")
+    assert names(project, "main") == expected == [("same", "main:pylock.toml", "pylock.toml")]
 
 
 def test_a_path_goes_before_a_revision(repository: Repository) -> None:
@@ -199,7 +262,11 @@ def test_a_path_goes_before_a_revision(repository: Repository) -> None:
         (["--", "--output=x"], "git takes no revision `--output=x`"),
         ([""], "a lock's name cannot be empty"),
         (["pylock.toml", "notes.txt"], "notes.txt: this is no lock that can be read"),
-        (["pylock.toml", "pyproject.toml"], "pyproject.toml: this is no lock (`lock-version` is missing)"),
+        (["pylock.toml", "pyproject.toml"], "pyproject.toml: this is no lock that can be read (`lock-version` is missing)"),
+        (["pylock.toml", "pyproject.toml"], "a lock is a pylock.toml; `mlpin lock` makes one"),
+        (["pylock.toml", "notes.txt"], "`mlpin lock` makes one"),
+        (["uv.lock", "pylock.toml"], "`uv export --format pylock.toml -o pylock.uv.toml` makes a lock of it"),
+        (["main:uv.lock", "pylock.toml"], "`uv export --format pylock.toml"),
         (["pylock.toml", "broken.toml"], "broken.toml:2: a package has no name"),
         (["main:broken.toml", "pylock.toml"], "main:broken.toml:2: a package has no name"),
         (["pylock.toml", "."], "pylock.toml -> pylock.toml: no difference"),
@@ -214,6 +281,7 @@ def test_what_cannot_be_compared(repository: Repository, words: list[str], said:
     project = repository.project
     project.write("broken.toml", 'lock-version = "1.0"\n[[packages]]\nversion = "1"\n')
     project.write("notes.txt", "not a lock")
+    project.write("uv.lock", "version = 1\n")
     project.write("pyproject.toml", "[project]\n")
     repository.commit(pylock_toml=OLD)
     (project.root / "empty").mkdir()
@@ -271,6 +339,16 @@ def test_markdown_has_nothing_of_a_locks_own_markup(project: Project) -> None:
     assert "t0k" not in ran.out
 
 
+def test_many_packages_that_lost_their_hash_stand_in_one_line(project: Project) -> None:
+    bare = [{"name": "p-1.0-py3-none-any.whl", "url": "https://files.example/p", "hashes": {}}]
+    hashed = [{**bare[0], "hashes": {"sha256": "ab" * 32}}]
+    many = [f"p{number}" for number in range(4)]
+    project.write("old.toml", text(*(package(name, wheels=hashed) for name in many)))
+    project.write("new.toml", text(*(package(name, wheels=bare) for name in many)))
+    ran = project.run("diff", "old.toml", "new.toml")
+    assert ran.out == "old.toml -> new.toml\n  ~ 4 packages: hash sha256 -> none  (p0, p1, p2, p3)\n"
+
+
 def test_a_comment_that_would_be_too_long_leaves_the_packages_out(project: Project) -> None:
     project.write("old.toml", text())
     project.write("new.toml", text(*(package(f"a-rather-long-name-{number}") for number in range(2000))))
@@ -302,6 +380,44 @@ def test_what_lock_says_of_the_difference(project: Project, serve: Callable[...,
     assert result["alarms"] == []
 
 
+def test_lock_tells_all_changes_and_what_the_project_names_first(
+    project: Project, serve: Callable[..., IndexServer]
+) -> None:
+    many = [f"a{number:02}" for number in range(30)]
+    old, new = (
+        [wheel("top", version, [f"{name}=={version}" for name in many]), *(wheel(name, version) for name in many)]
+        for version in ("1.0", "2.0")
+    )
+    index = serve(*old, *new)
+    project.requires("top<2")
+    project.locked(index=index)
+    project.requires("top")
+    ran = project.lock("-U", index=index)
+    moved = [line.split()[1] for line in ran.out.splitlines() if line.startswith("  ~ ")]
+    assert moved == ["top", *many]
+    assert "more changes" not in ran.out
+
+
+def test_lock_tells_what_changed_beside_versions(project: Project, serve: Callable[..., IndexServer]) -> None:
+    files = [wheel(name, "1.0") for name in ("a", "b")]
+    index, mirror = serve(*files), serve(*files)
+    tree = '[project]\nname = "tree"\nversion = "1"\n'
+    project.write("tree/pyproject.toml", tree)
+    project.write("requirements.txt", "a\nb\n-e ./tree\n")
+    project.lock("requirements.txt", index=index)
+    project.write("requirements.txt", "a\nb\n./tree\n")
+    ran = project.lock("requirements.txt", index=mirror)
+    assert "~ tree (source tree, editable -> tree)" in ran.words
+    assert f"~ a 1.0 (index {index.url} -> {mirror.url})" in ran.words
+    assert "no package changed" not in ran.words
+    project.write("requirements.txt", "a\nb\n-e ./tree\n")
+    (target,) = json.loads(project.lock("requirements.txt", "--format", "json", index=mirror).out)["targets"]
+    assert target["changes"] == []
+    assert [(one["kind"], one["package"]) for one in target["other_changes"]] == [("source", "tree")]
+    ran = project.lock("requirements.txt", "-U", index=mirror)
+    assert "no package changed; rewrote pylock.toml" in ran.words
+
+
 def test_lock_says_that_a_file_has_other_bytes(project: Project, serve: Callable[..., IndexServer]) -> None:
     index = serve(wheel("a", "1.0"))
     project.requires("a")
@@ -311,6 +427,12 @@ def test_lock_says_that_a_file_has_other_bytes(project: Project, serve: Callable
     ran = project.lock(index=index)
     assert "ALARM: a 1.0: a-1.0-py3-none-any.whl" in ran.words
     assert f"sha256 was {'ab' * 32} sha256 is {sha256}" in ran.words
+    assert "no package changed" not in ran.words
+    project.write("pylock.toml", project.text.replace(sha256, "ab" * 32))
+    quiet = project.lock("-q", index=index)
+    assert (quiet.code, quiet.out) == (0, "")
+    assert quiet.err.startswith("pylock.toml\n  ALARM: a 1.0: a-1.0-py3-none-any.whl\n")
+    assert project.lock("-q", "-U", index=index).err == ""
 
 
 def test_a_lock_that_only_the_difference_cannot_read_is_replaced(

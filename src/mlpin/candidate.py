@@ -164,6 +164,8 @@ class Dependency(NamedTuple):
     mentions_extra: bool = False
     text: str = ""
     """The line as the metadata has it."""
+    source: Source | None = None
+    """Where it comes from, if a source tree says that beside its metadata (`[tool.uv.sources]`)."""
 
 
 class Metadata(NamedTuple):

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mlpin import manifest
+from mlpin.errors import MlpinError
+from mlpin.manifest.model import Context
+from mlpin.opening import no_fetch
 from mlpin.project import Project, TargetPlan
 from mlpin.requirement import Declared, PathSource
 from mlpin.settings import Settings, format_names
+
+_TEXTS = re.compile(rb"[\w./-]+\.(?:txt|in)\b")
 
 
 def recorded_options(settings: Settings) -> dict[str, Any]:
@@ -22,6 +31,7 @@ def recorded_options(settings: Settings) -> dict[str, Any]:
         "only-binary": sorted(format_names(settings.only_binary)) or None,
         "no-binary": sorted(format_names(settings.no_binary)) or None,
         "exclude": sorted(settings.exclude) if settings.exclude else None,
+        "default-groups": None if settings.default_groups is None else list(settings.default_groups),
     }
     return {key: value for key, value in said.items() if value is not None}
 
@@ -35,10 +45,8 @@ def fingerprint(project: Project, plan: TargetPlan) -> str:
 
     settings = project.settings
     known = places(settings)
-    trees = {}
-    for line in plan.requirements:
-        if isinstance(line.source, PathSource):
-            trees[line.source.path] = _tree(Path(line.source.path) / line.source.subdirectory)
+    trees: dict[str, str] = {}
+    _trees(plan.requirements, trees)
     inputs = {
         "format": 2,
         "requirements": [_declared(line, plan) for line in plan.requirements],
@@ -75,11 +83,29 @@ def _declared(line: Declared, plan: TargetPlan) -> list[Any]:
     return [line.name, line.extras, line.specifier, line.marker, shown, line.hashes]
 
 
+def _trees(lines: Sequence[Declared], trees: dict[str, str]) -> None:
+    """Adds the digest of each directory that the lines name, and of those that these name in their turn."""
+    for line in lines:
+        if not isinstance(line.source, PathSource) or line.source.path in trees:
+            continue
+        path = Path(line.source.path) / line.source.subdirectory
+        trees[line.source.path] = _tree(path)
+        with suppress(OSError, UnicodeDecodeError, MlpinError):
+            if manifest.has_sources((path / "pyproject.toml").read_text(encoding="utf-8")):
+                read = manifest.read(path / "pyproject.toml", Context(path, {}, no_fetch))
+                _trees([*read.requirements, *(one for some in read.extras.values() for one in some)], trees)
+
+
 def _tree(path: Path) -> str:
+    """A digest of what the metadata of a source tree is read from, files that it names included."""
     digest = hashlib.sha256()
     for name in ("pyproject.toml", "setup.cfg", "PKG-INFO"):
         try:
-            digest.update((path / name).read_bytes())
+            data = (path / name).read_bytes()
         except OSError:
             continue
+        digest.update(data)
+        for named in _TEXTS.findall(data):
+            with suppress(OSError, ValueError):
+                digest.update((path / named.decode()).read_bytes())
     return digest.hexdigest()

@@ -17,6 +17,16 @@ from mlpin.requirement import VcsSource
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SCHEMES = ("https", "http", "ssh", "git", "file")
+_OF_ONE_REPOSITORY = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_WORK_TREE",
+)
+"""What git tells a hook of the repository that it runs in; every repository that is read here is found anew."""
 
 
 class Commit(NamedTuple):
@@ -38,7 +48,7 @@ class Git:
     def __init__(self, cache: Path | None, environ: Mapping[str, str]) -> None:
         self._cache = cache
         self._environ = {
-            **environ,
+            **{key: value for key, value in environ.items() if key not in _OF_ONE_REPOSITORY},
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ALLOW_PROTOCOL": ":".join(_SCHEMES),
             "GIT_CONFIG_NOSYSTEM": "1",

@@ -24,7 +24,7 @@ from mlpin.requirement import Origin
 if TYPE_CHECKING:
     from mlpin.index.catalog import Catalog, Event
     from mlpin.lock.changes import Change
-    from mlpin.lock.difference import Difference
+    from mlpin.lock.difference import Difference, PackageChange
     from mlpin.resolving import Asker, Question
     from mlpin.sources import Sources
 
@@ -57,6 +57,15 @@ class TargetResult(NamedTuple):
     """Where there is no lock for it."""
     difference: Difference | None = None
     """What differs from the old lock, where that was one."""
+
+    @property
+    def other_changes(self) -> Sequence[PackageChange]:
+        """What differs from the old lock and stands not in `changes`: where packages come from, their files."""
+        if self.difference is None:
+            return ()
+        from mlpin.lock.difference import remaining
+
+        return remaining(self.difference, {change.name for change in self.changes})
 
 
 class LockResult(NamedTuple):

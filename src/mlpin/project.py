@@ -194,9 +194,11 @@ def _plans(
     plans = []
     for one, name, python in wanted:
         lock = _lock(read, name, folder, output)
-        said = _as_locked(one, settings, command_line, locks(lock), read) if locks else one
-        chosen = python or next(iter(said.python or ()), None)
-        plans.append(_plan(read, settings, said, name, chosen, lock, command_line, rules))
+        then = settings
+        if locks:
+            one, then = _as_locked(one, settings, command_line, locks(lock), read, rules)  # noqa: PLW2901
+        chosen = python or next(iter(one.python or ()), None)
+        plans.append(_plan(read, then, one, name, chosen, lock, command_line, rules))
     return tuple(plans)
 
 
@@ -281,11 +283,16 @@ def _plan(
 
 
 def _as_locked(
-    one: TargetSettings, settings: Settings, command_line: Settings, lock: Lock | None, read: Manifest
-) -> TargetSettings:
-    """The target with what nobody says of it as its lock has it."""
-    if lock is None or not lock.ours:
-        return one
+    one: TargetSettings,
+    settings: Settings,
+    command_line: Settings,
+    lock: Lock | None,
+    read: Manifest,
+    rules: Matrix,
+) -> tuple[TargetSettings, Settings]:
+    """The target, and the settings of its selection, with what nobody says as its lock has it."""
+    if lock is None or not lock.ours or not _sound(lock.stated, rules):
+        return one, settings
     said = (command_line, one, settings)
     silent = {
         field: value
@@ -299,8 +306,20 @@ def _as_locked(
     if one.extras is None and settings.extras is None and not settings.all_extras:
         silent["extras"] = tuple(name for name in lock.extras if name in read.extras)
     if one.groups is None and settings.groups is None:
-        silent["groups"] = tuple(name for name in lock.groups if name in read.groups)
-    return one._replace(**silent)
+        defaults = {*read.default_groups, *(settings.default_groups or ())}
+        silent["groups"] = tuple(name for name in lock.groups if name in read.groups and name not in defaults)
+    left_out = lock.options.get("default-groups")
+    if settings.default_groups is None and isinstance(left_out, list):
+        settings = settings._replace(default_groups=tuple(name for name in left_out if name in read.groups))
+    return one._replace(**silent), settings
+
+
+def _sound(stated: TargetSettings, rules: Matrix) -> bool:
+    """Whether the target of a lock is one that there can be."""
+    try:
+        return bool(hardware.target_of(stated, rules))
+    except InputError:
+        return False
 
 
 def _lock_name(stem: str) -> str:
@@ -328,7 +347,15 @@ def _detected_before(lock: Path) -> Mapping[str, Any]:
         old = lock_file.read(lock)
     except InputError:
         return {}
-    return old.target if old and old.created_by == "mlpin" else {}
+    if old is None or old.created_by != "mlpin":
+        return {}
+    texts = {key: str(old.target.get(key) or "") for key in ("python", "platform", "glibc")}
+    try:
+        python_minor(texts["python"])
+        parse_platform(texts["platform"], texts["glibc"] or None)
+    except InputError:
+        return {}  # somebody edited it
+    return old.target
 
 
 def allows(requires_python: str, python: str) -> bool:

@@ -18,6 +18,8 @@ from mlpin.lock.locked import Lock, parsed
 
 _LOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
 _TARGET = re.compile(r"[a-z0-9_-]+")
+_PATH = re.compile(r"(?::[0-3]|(?:[^{}:]|\{[^{}]*\})*):(.*)")
+"""`main:envs`, `HEAD@{2026-01-01 10:00}:envs`, and in the index `:envs`, `:0:envs`."""
 
 
 class Pair(NamedTuple):
@@ -37,6 +39,8 @@ class _Place(NamedTuple):
     read: Callable[[str], Lock]
     folder: Path | None = None
     """On this machine; None of a revision."""
+    inside: str | None = None
+    """Of `REVISION:PATH`: that path, from the top of the repository."""
 
 
 def pairs(
@@ -45,7 +49,8 @@ def pairs(
     """The locks to compare, sorted by file name; `target` chooses one. Without `new`, the working tree stands there.
 
     A word is a path where there is one, else the target of a lock in `root`, else what git makes of it. Where OLD
-    alone is a path or a target, HEAD is compared with it. Raises `InputError` and `UsageError`.
+    alone is a path or a target, HEAD is compared with it; where it is `REVISION:PATH`, it is compared with that path.
+    Raises `InputError` and `UsageError`.
     """
     for word in (old, new):
         if word == "":
@@ -57,9 +62,11 @@ def pairs(
         words, before, after = ("HEAD", words[0]), None, before
     git = Git(None, environ)
     if before is None:
-        before = _revision(words[0], _beside(after, root), root, git)
+        before = _revision(words[0], _beside(after, root, git), root, git)
+        if new is None and before.inside is not None:
+            after = _there(before, root, git)
     if after is None:
-        after = _revision(words[1], _beside(before, root), root, git)
+        after = _revision(words[1], _beside(before, root, git), root, git)
     return _paired(before, after, target, words)
 
 
@@ -145,10 +152,31 @@ def _folder(path: Path, word: str) -> _Place:
     return _Place("folder", names, shown, lambda name: _read(path / name, shown(name)), path)
 
 
-def _beside(other: _Place | None, root: Path) -> Path:
-    """Where a revision is read: in the folder of what it is compared with, if that lies in the project."""
+def _there(revision: _Place, root: Path, git: Git) -> _Place:
+    """What the working tree has where that file or folder of a revision lies."""
+    assert revision.inside is not None
+    top = (git.ask(["-C", str(root), "rev-parse", "--show-toplevel"], None) or "").removesuffix("\n")
+    if not top:
+        raise UsageError("a repository without a working tree has nothing to compare with", hint="name NEW too")
+    path = Path(top, revision.inside)
+    if not os.path.lexists(path) and revision.kind == "file":
+        path = path.parent  # where it may have another name now
+    shown = os.path.relpath(path, root.resolve())
+    if os.path.isdir(path):
+        return _folder(path, shown)
+    return _file(path, shown) if os.path.lexists(path) else revision._replace(kind="folder", names=())
+
+
+def _beside(other: _Place | None, root: Path, git: Git) -> Path:
+    """Where a revision is read: in the folder of what it is compared with, if that is in the same repository."""
     folder = Path(os.path.abspath(other.folder)) if other and other.folder else root
-    return folder if folder.is_relative_to(root) else root
+    return folder if folder.is_relative_to(root) or _store(folder, git) == _store(root, git) else root
+
+
+def _store(folder: Path, git: Git) -> Path | None:
+    """Where the repository of a folder has its data, all its working trees together; None where there is none."""
+    found = git.ask(["-C", str(folder), "rev-parse", "--git-common-dir"], None)
+    return (folder / found.removesuffix("\n")).resolve() if found else None
 
 
 def _revision(word: str, folder: Path, root: Path, git: Git) -> _Place:
@@ -157,27 +185,43 @@ def _revision(word: str, folder: Path, root: Path, git: Git) -> _Place:
     safe = not word.startswith("-") and word.isprintable()
     found = (git.ask([*place, "rev-parse", "--verify", "--quiet", word], None) or "").strip() if safe else ""
     kind = (git.ask([*place, "cat-file", "-t", found], None) or "").strip() if found else ""
+    if not kind:
+        raise _nothing(word, folder, root, git, safe=safe)
+    # Paths from the top of the repository: the others mean nothing to git in a bare one.
+    below = (git.ask([*place, "rev-parse", "--show-prefix"], None) or "").removesuffix("\n")
+    inside = _inside(word, below)
     if kind == "blob":
-        name = word.rpartition(":")[2].rpartition("/")[2]
-        return _Place("file", (name,), lambda _: word, lambda _: _blob(git, place, found, word, folder / name))
+        name = (inside or word).rpartition("/")[2]
+        return _Place(
+            "file", (name,), lambda _: word, lambda _: _blob(git, place, found, word, folder / name), inside=inside
+        )
     if kind == "tree":
         # Of a tree the whole is meant; of a revision the folder.
-        prefix, inside, whole = word if word.endswith((":", "/")) else f"{word}/", "", ["--full-tree"]
-    elif kind:
-        prefix, inside, whole = f"{word}:", "./", []
-        prefix += f"{folder.relative_to(root).as_posix()}/" if folder != root else ""
+        tree, prefix = found, word if word.endswith((":", "/")) else f"{word}/"
     else:
-        raise _nothing(word, folder, root, git, safe=safe)
-    listed = git.ask([*place, "ls-tree", "--name-only", "-z", *whole, found], None) or ""
+        path, prefix = f"{found}:{below.rstrip('/')}", f"{word}:{below}"
+        tree = (git.ask([*place, "rev-parse", "--verify", "--quiet", path], None) or "").strip()
+    listed = (git.ask([*place, "ls-tree", "--name-only", "-z", "--full-tree", tree], None) or "") if tree else ""
     names = tuple(sorted(name for name in listed.split("\0") if _LOCK.fullmatch(name)))
 
     def shown(name: str) -> str:
         return prefix + name
 
     def read(name: str) -> Lock:
-        return _blob(git, place, f"{found}:{inside}{name}", shown(name), folder / name)
+        return _blob(git, place, f"{tree}:{name}", shown(name), folder / name)
 
-    return _Place("folder", names, shown, read)
+    return _Place("folder", names, shown, read, inside=inside if kind == "tree" else None)
+
+
+def _inside(word: str, below: str) -> str | None:
+    """The path in `REVISION:PATH`, from the top of the repository as `below` is; None where there is none."""
+    found = _PATH.fullmatch(word)
+    if found is None:
+        return None
+    path = found[1]
+    if path in {".", ".."} or path.startswith(("./", "../")):
+        path = os.path.normpath(below + path)
+    return "" if path == "." else path
 
 
 def _nothing(word: str, folder: Path, root: Path, git: Git, *, safe: bool) -> InputError:
@@ -219,13 +263,11 @@ def _read(path: Path, shown: str) -> Lock:
 
 
 def _checked(data: bytes, path: Path, shown: str) -> Lock:
-    """The lock in `data`; any other TOML file is refused."""
+    """The lock in `data`. Raises `InputError` with the way out for who wants to compare."""
+    hint = "a lock is a pylock.toml; `mlpin lock` makes one"
+    if path.name == "uv.lock":
+        hint = "`uv export --format pylock.toml -o pylock.uv.toml` makes a lock of it that can be compared"
     try:
-        found = parsed(data, path, shown)
+        return parsed(data, path, shown)
     except InputError as error:
-        raise InputError(error.message, where=error.where) from None  # whose hints are for `mlpin lock`
-    stated = found.tables.get("lock-version")
-    if not isinstance(stated, str) or "packages" not in found.tables:
-        missing = "packages" if isinstance(stated, str) else "lock-version"
-        raise InputError(f"this is no lock (`{missing}` is missing)", where=shown)
-    return found
+        raise InputError(error.message, where=error.where, hint=hint) from None  # its own is for `mlpin lock`

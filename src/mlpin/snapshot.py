@@ -58,6 +58,8 @@ class Installed(NamedTuple):
     """`pip`, `uv`, `conda`; empty where nobody says."""
     system: bool = False
     """It belongs to the interpreter that a virtual environment was made from, or to the operating system."""
+    tool: bool = False
+    """It is pip, mlpin or another tool, or one of these needs it."""
 
 
 class Conda(NamedTuple):
@@ -164,7 +166,7 @@ def _taken(found: Distribution) -> Installed:
     source = _source(found.direct)
     # What was built on the machine itself has files that name its folders.
     files = _files(found) if not source or source.startswith("archive") else ""
-    return Installed(found.name, found.version, source, files, found.installer, found.system)
+    return Installed(found.name, found.version, source, files, found.installer, found.system, found.tool)
 
 
 def _source(direct: Direct | None) -> str:
@@ -201,12 +203,23 @@ def _came_along(one: Recorded) -> bool:
 
 def as_environment(contents: Contents) -> Environment:
     """The environment as far as the snapshot has it: without folders and files, so that nothing of it can be read."""
-    from mlpin.stack.distributions import Distribution, Environment
+    from mlpin.stack.distributions import TOOLS, Distribution, Environment
     from mlpin.stack.model import Pinned
 
     nowhere = Path()
     packages = tuple(
-        Distribution(one.name, one.version, nowhere, nowhere, one.installer, _direct(one), (), nowhere, one.system)
+        Distribution(
+            one.name,
+            one.version,
+            nowhere,
+            nowhere,
+            one.installer,
+            _direct(one),
+            (),
+            nowhere,
+            one.system,
+            one.tool or one.name in TOOLS,
+        )
         for one in contents.packages
     )
     conda = tuple(Pinned(one.name, one.version, 0, "conda", one.build) for one in contents.conda)
@@ -328,6 +341,7 @@ def _installed(fields: Fields) -> Installed:
         _word(fields, "files"),
         _word(fields, "installer"),
         bool(fields.boolean("system")),
+        bool(fields.boolean("tool")),
     )
 
 

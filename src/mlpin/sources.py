@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from mlpin import manifest
 from mlpin.candidate import Artifact, Dependency, Metadata
 from mlpin.errors import BadDistribution, IndexUnavailable, InputError, MlpinError
 from mlpin.index.names import FileName, normalised_version, read
@@ -151,6 +152,8 @@ class Sources:
             from mlpin.index import sdist
 
             found = sdist.project_metadata(texts["pyproject.toml"], f"{shown}/pyproject.toml")
+            if found is not None and path is not None and manifest.has_sources(texts["pyproject.toml"]):
+                found = self._with_sources(found, path)
         if found is None and "PKG-INFO" in texts:
             from mlpin.index import metadata
 
@@ -170,11 +173,14 @@ class Sources:
             )
         return found
 
+    def _with_sources(self, found: Metadata, path: Path) -> Metadata:
+        """The metadata of a directory, with the places of its own [tool.uv.sources]: nothing else may stand in."""
+        read = manifest.read(path / "pyproject.toml", self._context)
+        return _as_metadata(found.name, found.version, found.requires_python, read.requirements, read.extras)
+
     def _by_manifest(self, texts: Mapping[str, str], path: Path | None) -> Metadata | None:
         """Metadata from Poetry's tables or setup.cfg, through the manifest readers."""
         import tempfile
-
-        from mlpin import manifest
 
         with tempfile.TemporaryDirectory() as scratch:
             folder = path or Path(scratch)
@@ -274,9 +280,15 @@ def _as_metadata(
     extras: Mapping[str, tuple[Declared, ...]],
 ) -> Metadata:
     def dependency(line: Declared, extra: str) -> Dependency:
-        url = line.source.url if isinstance(line.source, UrlSource) else ""
         return Dependency(
-            line.name, line.extras, line.specifier, url, line.marker, extra, text=line.origin.text or line.name
+            line.name,
+            line.extras,
+            line.specifier,
+            "",
+            line.marker,
+            extra,
+            text=line.origin.text or line.name,
+            source=None if isinstance(line.source, IndexSource) else line.source,
         )
 
     dependencies = [dependency(line, "") for line in requirements]

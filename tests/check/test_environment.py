@@ -7,14 +7,15 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from mlpin import cli
+from mlpin import cli, snapshot
 from mlpin.check import environment, recorded
 from mlpin.check.model import Drift
 from mlpin.lock import locked
@@ -24,6 +25,7 @@ from tests.conftest import hermetic
 from tests.index.server import IndexServer
 from tests.stack.test_installed import info
 from tests.test_installers import HERE, PIP, UV, Venv, _pip_version
+from tests.test_snapshot import NODE
 from tests.wheels import wheel
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="environments as Linux has them")
@@ -131,6 +133,16 @@ def write(path: Path, content: str) -> None:
     path.write_text(content)
 
 
+def rewrite(path: Path, interpreter: str) -> None:
+    """Another interpreter, and nothing else."""
+    write(path, f"#!{interpreter}\n{path.read_text().partition(chr(10))[2]}")
+
+
+def cut(path: Path) -> None:
+    """In the middle of its last line."""
+    write(path, path.read_text()[:-5])
+
+
 def rename(site: Path, old: str, new: str, version: str) -> None:
     """Another version of what is installed."""
     folder = (site / f"{old}.dist-info").rename(site / f"{new}.dist-info")
@@ -172,7 +184,32 @@ DISTURBED: dict[str, tuple[Callable[[Checkout], object], list[tuple[str, str]]]]
     "script gone": (lambda it: (it.env / "bin/tool").unlink(), [("changed", "app")]),
     "data edited": (lambda it: write(it.env / "share/app.cfg", "y"), [("changed", "app")]),
     "scripts left behind": (lambda it: shutil.rmtree(it.env / "bin"), []),
-    "scripts rewritten": (lambda it: [write(it.env / "bin" / name, "#!/new") for name in ("app", "tool")], []),
+    "scripts rewritten": (lambda it: [rewrite(it.env / "bin" / name, "/new/python") for name in ("app", "tool")], []),
+    "script edited, the other rewritten": (
+        lambda it: [rewrite(it.env / "bin" / "app", "/new/python"), write(it.env / "bin" / "tool", "cat")],
+        [("changed", "app")],
+    ),
+    "one interpreter": (lambda it: rewrite(it.env / "bin" / "app", "/new/python"), [("changed", "app")]),
+    "data tree left behind": (lambda it: shutil.rmtree(it.env / "share"), []),
+    "all data edited": (
+        lambda it: [write(it.env / "share" / name, "y") for name in ("app.cfg", "app.doc")],
+        [("changed", "app")],
+    ),
+    "all data gone": (
+        lambda it: [(it.env / "share" / name).unlink() for name in ("app.cfg", "app.doc")],
+        [("changed", "app")],
+    ),
+    "RECORD gone": (lambda it: (it.site / "lib-1.5.dist-info/RECORD").unlink(), [("changed", "lib")]),
+    "RECORD empty": (lambda it: write(it.site / "lib-1.5.dist-info/RECORD", ""), [("changed", "lib")]),
+    "RECORD of garbage": (lambda it: write(it.site / "lib-1.5.dist-info/RECORD", "x\0" * 99), [("changed", "lib")]),
+    "RECORD cut short": (lambda it: cut(it.site / "lib-1.5.dist-info/RECORD"), [("changed", "lib")]),
+    "RECORD of others": (
+        lambda it: (
+            (it.site / "lib-1.5.dist-info/RECORD").unlink(),
+            write(it.site / "lib-1.5.dist-info/INSTALLER", "Poetry"),
+        ),
+        [],
+    ),
     "installer's notes": (lambda it: write(it.site / "lib-1.5.dist-info/INSTALLER", "pdm"), []),
     "compiled": (lambda it: [shutil.rmtree(path) for path in it.site.glob("**/__pycache__")], []),
     "namespace edited": (
@@ -184,10 +221,6 @@ DISTURBED: dict[str, tuple[Callable[[Checkout], object], list[tuple[str, str]]]]
         [("source", "lib")],
     ),
     "a checkout": (lambda it: direct(it, "lib-1.5", {"url": "file:///x", "dir_info": {}}), [("source", "lib")]),
-    "editable": (
-        lambda it: direct(it, "sub-7", {"url": "file:///x", "dir_info": {"editable": True}}),
-        [],
-    ),
     "from an index": (lambda it: direct(it, "sub-7", None), [("source", "sub")]),
     "other archive": (
         lambda it: direct(it, "arch-1.0", {"url": "https://x.example/a", "archive_info": {"hash": f"sha256={HASH}"}}),
@@ -295,7 +328,12 @@ class Site:
             (self.site / path).write_bytes(data)
             digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
             rows.append(f"{path},sha256={digest},{len(data)}\n")
-        (self.site / f"{name}-{version}.dist-info" / "RECORD").write_text("".join(rows))
+        self.records(name, rows, version)
+
+    def records(self, name: str, rows: Sequence[str], version: str = "1.0") -> None:
+        folder = f"{name}-{version}.dist-info"
+        own = [f"{folder}/{file},,\n" for file in ("METADATA", "RECORD")]
+        (self.site / folder / "RECORD").write_text("".join([*rows, *own]))
 
     def locks(self, name: str, version: str = "1.0", rest: str = "") -> None:
         versioned = f'version = "{version}"\n' if version else ""
@@ -336,7 +374,7 @@ def test_two_that_overwrite_each_other(site: Site) -> None:
     assert site.said() == [("overwritten", "warning", overwritten)]
     (site.site / "cv2" / "gui.so").write_bytes(b"3")
     assert [kind for kind, *_ in site.said()] == ["changed", "overwritten"]
-    del site.lines[2:]
+    site.lines[2:] = ["packages = []"]
     assert [kind for kind, *_ in site.said()] == ["extra", "extra"]
 
 
@@ -346,7 +384,8 @@ def test_two_that_overwrite_each_other(site: Site) -> None:
         ("google/__init__.py", b"same", b"same", False),
         ("google/__init__.py", b"__path__ = extend_path(__path__, __name__)", b"declare_namespace(__name__)", False),
         ("google/__init__.py", b"import pkgutil", b"# nothing\n", False),
-        ("google/__init__.py", b"", b"from .real import *", True),
+        ("google/__init__.py", b"", b'"""Google."""\n', False),
+        ("google/__init__.py", b"", b"from .real import *", False),
         ("google/__init__.py", b"real" * 1000, b"", True),
         ("tests/__init__.py", b"1", b"2", False),
         ("LICENSE", b"1", b"2", False),
@@ -358,10 +397,13 @@ def test_two_that_overwrite_each_other(site: Site) -> None:
     ],
 )
 def test_files_that_two_have(site: Site, path: str, one: bytes, other: bytes, *, alarm: bool) -> None:
+    """Of small files that all packages have, and that may hold nothing, only the last one's is known."""
     for name, data in (("a", one), ("b", other)):
         site.installs(name, files={path: data})
         site.locks(name)
     assert [kind for kind, *_ in site.said()] == ["overwritten"] * alarm
+    (site.site / path).write_bytes(one)
+    assert [kind for kind, *_ in site.said()] == ["overwritten"] * alarm, "installed in the other order"
 
 
 def test_tables_that_packages_write_for_themselves(site: Site) -> None:
@@ -370,6 +412,96 @@ def test_tables_that_packages_write_for_themselves(site: Site) -> None:
     for name in ("lextab.py", "yacctab.py"):
         (site.site / "pycparser" / name).write_bytes(b"2")
     assert site.said() == []
+
+
+LAUNCHER = """#!/old/bin/python
+# -*- coding: utf-8 -*-
+import re
+import sys
+from x.cli import main
+if __name__ == '__main__':
+    sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])
+    sys.exit(main())
+"""
+SHELL = """#!/bin/sh
+'''exec' "/a b/bin/python" "$0" "$@"
+' '''"""
+PLAIN_SCRIPT = "#!/old/bin/python\nimport x.tool\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, ""),
+        ({"run": LAUNCHER.replace("/old/bin/", "BIN/"), "tool": PLAIN_SCRIPT.replace("/old/bin/", "BIN/")}, ""),
+        ({"run": LAUNCHER.replace("/old/bin/python", "/usr/bin/env python"), "tool": "#!/usr/bin/env python\n"}, ""),
+        ({"run": LAUNCHER.replace("#!/old/bin/python", SHELL), "tool": f"{SHELL}\nimport x.tool\n"}, ""),
+        ({"run": LAUNCHER.replace("/old/bin/", "BIN/")}, ""),
+        ({"run": LAUNCHER.replace("/old/bin/", "/usr/bin/")}, "run"),
+        ({"run": LAUNCHER.replace("/old/bin/", "BIN/").replace("x.cli", "y.cli"), "tool": None}, "run tool"),
+        ({"run": LAUNCHER.replace("/old/bin/", "BIN/") + "print()\n"}, "run"),
+        ({"run": LAUNCHER.replace("/old", "/new") + "print()\n", "tool": "#!/new/bin/python\n"}, ""),
+        ({"run": LAUNCHER.replace("/old/bin/", "BIN/") + "print()\n", "tool": "#!/new/bin/python\n"}, "run"),
+        ({"run": "rm", "tool": "#!/bin/sh\nrm\n"}, "run tool"),
+        ({"binary": "\x7fELF edited"}, "binary"),
+        ({"run": None}, "run"),
+    ],
+)  # fmt: skip
+def test_scripts(site: Site, changed: Mapping[str, str | None], expected: str) -> None:
+    """Edited, or only given the interpreter of the place where the environment is now."""
+    folder = site.env / "bin"
+    folder.mkdir()
+    (site.env / "pyvenv.cfg").touch()
+    (folder / "python").touch()
+    scripts = {"run": LAUNCHER.encode(), "tool": PLAIN_SCRIPT.encode(), "binary": b"\x7fELF"}
+    site.installs("x", files={f"../../../bin/{name}": data for name, data in scripts.items()})
+    (site.site / "x-1.0.dist-info" / "entry_points.txt").write_text("[console_scripts]\nrun = x.cli:main\n")
+    site.locks("x")
+    for name, text in changed.items():
+        (folder / name).unlink()
+        if text is not None:
+            (folder / name).write_text(text.replace("BIN", str(folder)))
+    found = " ".join(one.found for one in site.drifts())
+    for how in (" (changed)", " (gone)", "../../../bin/", ","):
+        found = found.replace(how, "")
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", ["bin/x", "share/x/x.cfg", "include/site/python3.11/x/x.h"])
+def test_the_only_file_outside(site: Site, name: str) -> None:
+    """It is missed in an environment; an interpreter that packages were copied to has none of it, nor of its folder."""
+    site.installs("x", files={f"../../../{name}": b"\0"})
+    site.locks("x")
+    (site.env / "bin").mkdir(exist_ok=True)
+    (site.env / "bin" / "python3").touch()
+    (site.env / "pyvenv.cfg").touch()
+    (site.env / name).write_bytes(b"\1")
+    assert [one.found for one in site.drifts()] == [f"../../../{name} (changed)"]
+    (site.env / name).unlink()
+    assert [one.found for one in site.drifts()] == [f"../../../{name} (gone)"]
+    (site.env / "pyvenv.cfg").unlink()
+    assert site.said() == []
+    (site.env / "pyvenv.cfg").touch()
+    shutil.rmtree(site.env / name.partition("/")[0])
+    assert site.said() == []
+
+
+@pytest.mark.skipif(not UV.exists(), reason="uv is not installed")
+def test_files_that_are_links_into_a_cache(tmp_path: Path, environ: dict[str, str]) -> None:
+    built = wheel("lib", "1.0", last={"lib-1.0.data/data/share/x.cfg": b"x"})
+    (tmp_path / built.filename).write_bytes(built.data)
+    env = Venv(tmp_path / "env", "uv", environ).path
+    command = [UV, "pip", "install", "--python", env, "--link-mode", "symlink", "--no-index", "--offline"]
+    subprocess.run([*command, tmp_path / built.filename], check=True, env=environ, capture_output=True)
+    made = Checkout(tmp_path / "pylock.toml", env)
+    table = files(built.filename).replace(HASH, built.sha256)
+    made.lock.write_text(f'lock-version = "1.0"\n[[packages]]\nname = "lib"\nversion = "1.0"\n{table}')
+    assert (made.site / "lib.py").is_symlink()
+    assert made.drifts() == []
+    (made.site / "lib.py").write_text("edited in the cache, and so in every environment")
+    assert [one.found for one in made.drifts()] == ["lib.py (changed)"]
+    (made.site / "lib.py").resolve().unlink()
+    assert [one.found for one in made.drifts()] == ["lib.py (gone)"]
 
 
 def test_certificates_that_a_company_adds(site: Site) -> None:
@@ -392,13 +524,14 @@ def test_tests_that_were_deleted_to_save_room(site: Site) -> None:
 
 
 def test_a_record_that_leads_out_of_the_environment(site: Site, tmp_path: Path) -> None:
-    """Hostile paths are neither read nor missed; links out (uv's into its cache) are as good as their ends."""
+    """Hostile paths are neither read nor missed; a file that is a link (uv's into its cache) is as good as its end."""
     secret = tmp_path / "secret"
     secret.write_text("secret")
     os.mkfifo(site.site / "pipe.py")
     (site.site / "out").symlink_to(tmp_path)
     (site.site / "link.py").symlink_to(secret)
     (site.site / "loop.py").symlink_to("loop.py")
+    (site.site / "endless.py").symlink_to("/proc/kmsg")
     site.installs("lib")
     paths = [
         "../../../../secret",
@@ -408,14 +541,15 @@ def test_a_record_that_leads_out_of_the_environment(site: Site, tmp_path: Path) 
         "out/secret",
         "link.py",
         "loop.py",
+        "endless.py",
         "x" * 999,
     ]
     rows = [f"{path},sha256={'a' * 43},1\n" for path in [*paths, "pipe.py", "../../../../../../../../etc/none"]]
     rows += ["odd.py,whirlpool=abc,\n", "short.py,sha256=abc,\n", "nothing.py,,\n", "folder/,,\n"]
-    (site.site / "lib-1.0.dist-info" / "RECORD").write_text("".join(rows))
+    site.records("lib", rows)
     site.locks("lib")
     (found,) = site.drifts(deep=True)
-    assert (found.kind, found.found) == ("changed", "pipe.py (changed)")
+    assert (found.kind, found.found) == ("changed", "link.py (changed), pipe.py (changed)")
     (site.site / "pipe.py").unlink()
     secret.unlink()
     (found,) = site.drifts()
@@ -441,7 +575,7 @@ def test_a_record_that_leads_out_of_the_environment(site: Site, tmp_path: Path) 
 def test_trees(site: Site, tree: str, installed: str, *, drift: bool) -> None:
     stated: dict[str, Any] = {
         "same": {"url": "https://g.example/x", "vcs_info": {"vcs": "git", "commit_id": "ab" * 20}},
-        "directory": {"url": "file:///elsewhere/x", "dir_info": {"editable": True}},
+        "directory": {"url": "file:///elsewhere/x", "dir_info": {}},
         "built": {"url": "file:///wheels/x-1.0-py3-none-any.whl", "archive_info": {}},
     }
     site.installs("x", installer="conda" if installed == "conda" else "uv")
@@ -449,6 +583,32 @@ def test_trees(site: Site, tree: str, installed: str, *, drift: bool) -> None:
         (site.site / "x-1.0.dist-info" / "direct_url.json").write_text(json.dumps(stated[installed]))
     site.locks("x", "", f"{tree}\n")
     assert [kind for kind, *_ in site.said()] == ["source"] * drift
+
+
+@pytest.mark.parametrize(
+    ("editable", "folder", "stated", "said"),
+    [
+        (True, "ed", {"editable": True}, ""),
+        (False, "ed", {"editable": False}, ""),
+        (True, "ed", {}, "ed 1.0 was installed from the directory ROOT/ed, the lock has the directory ./ed (editable)"),
+        (False, "ed", {"editable": True}, "ed 1.0 was installed from the directory ROOT/ed (editable), the lock has the directory ./ed"),
+        (False, "other", {}, "ed 1.0 was installed from the directory ROOT/other, the lock has the directory ./ed"),
+        (False, "gone", {}, ""),
+    ],
+)  # fmt: skip
+def test_directories(
+    site: Site, tmp_path: Path, editable: bool, folder: str, stated: Mapping[str, bool], said: str
+) -> None:
+    """A copy, on which edits have no effect, and another directory are worth a warning; the project's own is neither."""
+    for name in ("ed", "other"):
+        (tmp_path / name).mkdir()
+    site.installs("ed")
+    place = site.site / "ed-1.0.dist-info" / "direct_url.json"
+    place.write_text(json.dumps({"url": (tmp_path / folder).as_uri(), "dir_info": stated}))
+    site.locks("ed", "", f'directory = {{path = "./ed", editable = {str(editable).lower()}}}\n')
+    assert site.said() == ([("source", "warning", said.replace("ROOT", str(tmp_path)))] if said else [])
+    site.lines[-1] = site.lines[-1].replace("./ed", ".")
+    assert site.said() == []
 
 
 @pytest.mark.parametrize(
@@ -550,6 +710,30 @@ def test_groups_of_other_tools(site: Site) -> None:
     for name in ("dev", "test"):
         site.installs(f"for-{name}")
     assert kinds(site.drifts()) == [("version", "for-dev"), ("version", "for-test")]
+
+
+def test_what_tools_need(site: Site) -> None:
+    """Nobody locked it; where somebody did, it is compared."""
+    site.lines.append("packages = []")
+    for name, needs in (("wheel", "packaging>=24"), ("mlpin", 'cyclonedx[json]; extra == "sbom"'), ("pip", "")):
+        lines = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n" + (f"Requires-Dist: {needs}\n" if needs else "")
+        info(site.site, name, "1", metadata=lines + "\nRequires-Dist: described\n")
+    for name in ("packaging", "cyclonedx", "described"):
+        site.installs(name)
+    assert kinds(site.drifts()) == [("extra", "described")]
+    del site.lines[2:]
+    site.locks("packaging", "2.0")
+    assert kinds(site.drifts()) == [("version", "packaging"), ("extra", "described")]
+    found = snapshot.taken("n", NODE, distributions.read(site.env, "env"))
+    assert found.environment is not None
+    assert {one.name for one in found.environment.packages if not one.tool} == {"described"}
+    read = snapshot.parsed(snapshot.as_json(found), "")
+    assert read.environment is not None
+    lock = locked.parsed(
+        "\n".join([*site.lines[:2], "packages = []"]).encode(), site.root / "pylock.toml", "pylock.toml"
+    )
+    there = snapshot.as_environment(read.environment)
+    assert kinds(list(environment.drifts(lock, None, there))) == [("extra", "described")]
 
 
 def test_what_a_broken_upgrade_left(site: Site) -> None:

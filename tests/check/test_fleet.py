@@ -290,6 +290,18 @@ def test_the_lock_goes_before_what_most_nodes_have() -> None:
     assert (drift.check, drift.expected, drift.file, drift.line) == ("fleet", "2.6.0+cu124", "pylock.toml", 7)
 
 
+def test_what_mlpin_needs_is_not_too_much() -> None:
+    """Where it is installed beside what is locked, and where it is not."""
+    needed = Installed("pyyaml", "6.0", tool=True)
+    for lock in (lock_of(), None):
+        for another, unlocked in ((node("n4"), False), (node("n4", pyyaml="5.0"), lock is not None)):
+            found = against(lock, nodes(1, 3, mlpin="0.1", pyyaml=needed), [another])
+            assert [one.package for one in found.drift] == ["pyyaml"] * unlocked
+    assert told(against(lock_of(pyyaml="6.1"), nodes(1, 3, mlpin="0.1", pyyaml=needed))) == [
+        "n[01-03]: version pyyaml 6.0 (the lock has 6.1)"
+    ]
+
+
 def test_the_project_itself_is_not_too_much() -> None:
     mine = Installed("mine", "0.1", "editable")
     assert against(lock_of(), nodes(1, 3, mine=mine)).groups == ()
@@ -305,8 +317,8 @@ def test_the_project_itself_is_not_too_much() -> None:
     [
         ("", HOST, "3.12.1", "python Python 3.12 (the lock is for Python 3.11)"),
         ("", HOST._replace(platform="linux-aarch64"), "3.11.9", "platform platform linux-aarch64 (the lock needs linux-x86_64)"),
-        ('floor = {glibc = "2.28"}', HOST._replace(glibc="2.17", libc="glibc 2.17"), "3.11", "glibc glibc 2.17 (the lock needs 2.28)"),
-        ('floor = {glibc = "2.28"}', HOST._replace(glibc="", libc="musl 1.2"), "3.11", "glibc musl 1.2 (the lock needs 2.28)"),
+        ('floor = {glibc = "2.28"}', HOST._replace(glibc="2.17", libc="glibc 2.17"), "3.11", "glibc glibc 2.17 (the lock needs glibc 2.28)"),
+        ('floor = {glibc = "2.28"}', HOST._replace(glibc="", libc="musl 1.2"), "3.11", "glibc musl 1.2 (the lock needs glibc 2.28)"),
         ('target.accelerator = "cuda"', HOST._replace(gpus=(), driver="", cuda=""), "3.11", "driver no driver (the lock needs one)"),
     ],
 )  # fmt: skip
@@ -385,10 +397,17 @@ def test_a_directory_that_cannot_be_compared(tmp_path: Path) -> None:
     put(tmp_path, node("n1"))
     with pytest.raises(InputError, match="Not a directory"):
         gather(tmp_path / "n1.json", "n1.json")
-    put(tmp_path, node("n1"), "rack/old.json")
-    with pytest.raises(InputError) as caught:
-        gather(tmp_path, "snaps")
-    assert caught.value.notes == ("`n1`: snaps/n1.json and snaps/rack/old.json",)
+
+
+def test_two_snapshots_of_one_name_do_not_stop_the_others(tmp_path: Path) -> None:
+    put(tmp_path, node("n1"))
+    put(tmp_path, node("n1", torch="1.0"), "rack/old.json")
+    put(tmp_path, node("n2"))
+    found = gather(tmp_path, "snaps")
+    assert [one.file for one in found.snapshots] == ["snaps/n1.json", "snaps/n2.json"]
+    [drift] = compare(None, None, found.snapshots, RULES, found.unreadable).drift
+    assert (drift.kind, drift.severity, drift.file) == ("unreadable", "error", "snaps/rack/old.json")
+    assert drift.message == "the snapshot cannot be compared: it has the same name as snaps/n1.json, `n1`"
 
 
 # Reports.

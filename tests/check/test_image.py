@@ -30,6 +30,7 @@ TORCH = {
 }
 OLD_TORCH = {"torch": "torch-2.5.1+cu118-cp311-cp311-linux_x86_64.whl"}
 ONNX = {"onnxruntime-gpu": "onnxruntime_gpu-1.20.1-cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl"}
+NEW_ONNX = {"onnxruntime-gpu": "onnxruntime_gpu-1.31.1-cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl"}
 FLASH = {"flash-attn": "flash_attn-2.7.99.tar.gz"}
 
 
@@ -73,6 +74,7 @@ def drifts(of: Lock, folder: Path, text: str) -> list[Drift]:
         (TORCH, GPU, "what/ever:1"),
         (OLD_TORCH, GPU, CUDA.format("11.8.0").replace("cudnn", "cudnn8")),
         (ONNX, GPU, CUDA.format("12.4.1")),
+        (NEW_ONNX, GPU | {"driver": "580.82"}, CUDA.format("13.0.1")),
         (ONNX, {}, SLIM),
         (ONNX | TORCH, GPU, CUDA.format("12.4.1")),
         (FLASH | TORCH, GPU, "nvidia/cuda:12.4.1-cudnn-devel-ubuntu22.04"),
@@ -117,7 +119,12 @@ def test_what_fits_or_is_not_known_is_no_drift(
         (TORCH, GPU, "nvcr.io/nvidia/pytorch:25.02-py3", "warning", "version", "brings torch 2.7.0a0+6c54963f75"),
         (TORCH, GPU | {"driver": "545.23"}, CUDA.format("12.4.1"), "warning", "driver",
          "start on drivers of the branch 550 or newer, or of 470, 525, 535; the lock is for 545.23"),
-        (TORCH, GPU, CUDA.format("13.0.1"), "warning", "driver", "needs driver 580.65.06 or newer, the lock is for 550.54"),
+        (ONNX, GPU, "pytorch/pytorch:2.8.0-cuda13.0-cudnn9-runtime", "warning", "driver",
+         "needs driver 580.65.06 or newer, the lock is for 550.54"),
+        (TORCH, GPU | {"driver": "560.28"}, CUDA.format("13.0.1"), "warning", "driver",
+         "start on drivers of the branch 580 or newer, or of 535, 550, 565, 570, 575; the lock is for 560.28"),
+        (NEW_ONNX, GPU, CUDA.format("12.4.1"), "warning", "cuda",
+         "has CUDA 12.4.1, and onnxruntime-gpu 1.31.1 was tested with CUDA >=13,<14 [onnxruntime-gpu-default-cuda]"),
         (FLASH | TORCH, GPU, "nvidia/cuda:11.8.0-devel-ubuntu22.04", "error", "cuda",
          "has CUDA 11.8.0, and flash-attn 2.7.99 is compiled in it for the CUDA 12.4 of the lock"),
         (FLASH | TORCH, GPU, CUDA.format("12.4.1"), "warning", "nvcc", "has no compiler for CUDA, and flash-attn 2.7.99"),
@@ -136,6 +143,21 @@ def test_what_does_not_fit_is_told(
     assert one.hint
     # What follows from it at most is a warning.
     assert [drift.kind for drift in found if drift.severity == "error"] == ([kind] if severity == "error" else [])
+
+
+def test_a_driver_too_old_for_a_cuda_that_nothing_uses(tmp_path: Path) -> None:
+    of = lock(OLD_TORCH, **GPU | {"driver": "470.82"})
+    found = drifts(of, tmp_path, "FROM pytorch/pytorch:2.3.0-cuda12.1-cudnn8-runtime\n")
+    assert [one.kind for one in found] == ["version"]
+
+
+def test_a_build_of_another_index_may_be_for_another_cuda(tmp_path: Path) -> None:
+    of = lock(NEW_ONNX | NUMPY | PLAIN, **GPU)
+    of.packages = tuple(
+        one._replace(index=f"https://index.example/{'cuda-12' if one.name in ONNX else 'simple'}")
+        for one in of.packages
+    )
+    assert drifts(of, tmp_path, f"FROM {CUDA.format('12.4.1')}\n") == []
 
 
 @pytest.mark.parametrize(("floor", "kinds"), [("2.36", []), ("2.38", ["glibc"])])

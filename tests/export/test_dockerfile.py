@@ -18,11 +18,11 @@ from mlpin.errors import InputError
 from mlpin.export.dockerfile import dockerfile
 from mlpin.export.model import exported
 from mlpin.image.parse import parse
-from mlpin.lock.locked import Lock
+from mlpin.lock.locked import Lock, LockedTree
 from tests.check.test_image import FLASH, GPU, NUMPY, ONNX, PLAIN, RULES, TORCH, lock
 from tests.index.server import IndexServer
 from tests.projects import Project
-from tests.test_installers import UV, Venv, here
+from tests.test_installers import HERE, UV, Venv, here
 from tests.wheels import sdist, wheel
 
 TENSORFLOW = {"tensorflow": "tensorflow-2.15.1-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"}
@@ -106,21 +106,65 @@ def test_a_lock_that_no_image_serves(of: Lock, said: str) -> None:
     assert caught.value.where == "pylock.toml"
 
 
+@pytest.mark.parametrize("name", ["pylock.a b;touch x.toml", "pylock.$HOME`id`'x'.toml", "-x.toml", 'a"[b]\\*.toml'])
+def test_the_name_of_the_lock_is_one_word(name: str) -> None:
+    of = lock(PLAIN)
+    of.path = Path(name)
+    stage = parse(made(of)).stages[0]
+    (run,) = [one.text for one in stage.instructions if "uv pip sync" in one.text]
+    assert Path(shlex.split(run)[-1]) == Path(name)
+
+
+def test_a_lock_whose_name_is_no_line() -> None:
+    of = lock(PLAIN)
+    of.path = Path("pylock.a\nRUN touch x.toml")
+    with pytest.raises(InputError, match="cannot be written into a Dockerfile"):
+        made(of)
+
+
+@pytest.mark.parametrize(
+    ("path", "copied"),
+    [
+        ("pkg", "COPY pkg ./pkg/"),
+        ("./pkg/", "COPY pkg ./pkg/"),
+        (".", "COPY . ./"),
+        ("--chown=me", 'COPY ["./--chown=me", "./--chown=me/"]'),
+        ("<<EOF", 'COPY ["./<<EOF", "./<<EOF/"]'),
+        ("a$b'c", r"""COPY ["./a\\$b\\'c", "./a\\$b\\'c/"]"""),
+        ("a[1]*", 'COPY ["./a[[]1][*]", "./a[1]*/"]'),
+    ],
+)
+def test_a_folder_is_copied_as_one(path: str, copied: str) -> None:
+    of = lock(PLAIN)
+    of.packages = (of.packages[0]._replace(files=(), tree=LockedTree("directory", path)),)
+    assert copied in made(of).splitlines()
+
+
 # -- what is more than wheels of an index
 
 
 def test_folders_and_files_are_copied(serve: Callable[..., IndexServer], project: Project) -> None:
     project.write("libs/own code/pyproject.toml", '[project]\nname = "own"\nversion = "1"\n')
     project.write("libs/other/pyproject.toml", '[project]\nname = "other"\nversion = "1"\n')
+    project.write("dirpkg/pyproject.toml", '[project]\nname = "dirpkg"\nversion = "1"\n')
+    project.write("edpkg/pyproject.toml", '[project]\nname = "edpkg"\nversion = "1"\n')
     archive = sdist("pure", "2.0")
     (project.root / archive.filename).write_bytes(archive.data)
     root = project.root.as_uri()
-    here(project, f"own @ {root}/libs/own%20code", f"other @ {root}/libs/other", f"pure @ {root}/{archive.filename}")
-    project.locked(index=serve())
+    urls = f"own @ {root}/libs/own%20code\nother @ {root}/libs/other\npure @ {root}/{archive.filename}\n"
+    project.write("requirements.txt", f"{urls}./dirpkg\n-e ./edpkg\n")
+    project.locked("requirements.txt", "--python", HERE, index=serve())
     text = project.run("export", "--format", "dockerfile").out
-    assert 'COPY ["libs/own code", "./libs/own code"]' in text
-    assert "COPY libs/other ./libs/other" in text
-    assert f"COPY {archive.filename} ./" in text
+    copied = [line for line in text.splitlines() if line.startswith("COPY ") and "--from" not in line]
+    assert copied == [
+        "COPY pylock.toml ./",
+        "COPY dirpkg ./dirpkg/",
+        "COPY edpkg ./edpkg/",
+        "COPY libs/other ./libs/other/",
+        'COPY ["./libs/own code", "./libs/own code/"]',
+        f"COPY {archive.filename} ./",
+        "COPY edpkg ./edpkg/",
+    ]
     assert "build-essential" in text
 
 

@@ -106,6 +106,18 @@ def test_what_a_name_says(tmp_path: Path, name: str, expected: dict[str, str]) -
         (f"\ufeffFROM {SLIM}\r\nRUN echo\r\n", ON_SLIM, 1),
         (f"FROM golang:1 AS b\nRUN make\nFROM {SLIM} AS run\nCOPY --from=b /app/bin /app\nFROM run\nUSER me\n", ON_SLIM, 3),
         (f"FROM {SLIM} AS A\nFROM a\n", ON_SLIM, 1),
+        ("ARG\tV=3.11\nFROM\t \tpython:${V}-slim-bookworm\tAS\ta\nFROM\ta\n", ON_SLIM, 2),
+        (f"FROM {SLIM}\nRUN\tdpkg -i cuda.deb\nLABEL a=b\x0cFROM x\n", ON_SLIM, 1),
+        # Forms of variables.
+        ("ARG V=v3.11\nFROM python:${V#v}-slim-bookworm\n", ON_SLIM, 2),
+        ("ARG V=3.11.4\nFROM python:${V%.*}-slim-bookworm\n", ON_SLIM, 2),
+        ("ARG V=3.11-a-b\nFROM python:${V%%-*}-slim-bookworm\n", ON_SLIM, 2),
+        ("ARG V=x/y/python\nFROM ${V##*/}:3.11-slim-bookworm\n", ON_SLIM, 2),
+        ("ARG V=3_11\nFROM python:${V/_/.}-slim-bookworm\n", ON_SLIM, 2),
+        ("ARG V=12_4_1\nFROM nvidia/cuda:${V//_/.}-cudnn-runtime-ubuntu22.04\n", ON_CUDA, 2),
+        (f"FROM ${{A:-${{B:-${{C:-{SLIM}}}}}}}\n", ON_SLIM, 1),
+        ("ARG V=v3.11\nFROM python:${W-${V#v}}-slim${V:+-bookworm}${W+x}\n", ON_SLIM, 2),
+        ("ARG V=3.11\nFROM python:${V:?which}-slim-bookworm\n", ON_SLIM, 2),
         (f"FROM {SLIM}\nRUN <<EOF\nFROM ubuntu:22.04\nEOF\nRUN echo $((1<<X))\n", ON_SLIM, 1),
         (f"FROM {SLIM}\nRUN cat <<-'A' <<B\n\tx\n\tA\nFROM y\nB\n", ON_SLIM, 1),
         (f"FROM {SLIM}\nRUN cat <<EOF\nnever ends\n", ON_SLIM, 1),
@@ -121,7 +133,16 @@ def test_how_it_is_written(tmp_path: Path, text: str, expected: dict[str, str], 
     [
         ("ARG BASE\nFROM ${BASE}\n", "depends on `BASE`, which has no value"),
         ("FROM python:${V}-slim\n", "depends on `V`"),
-        ("ARG V=3.11\nFROM python:${V#3}\n", "depends on `V`"),
+        ("ARG V=3.11\nFROM python:${V^^}\n", "`python:${V^^}` has `${V…}` in it, a form that is not understood"),
+        ("ARG V=3.11\nFROM python:${V/.*/}\n", "has `${V…}` in it"),
+        ("ARG V=3.11\nFROM python:${V/x}\n", "has `${V…}` in it"),
+        ("FROM python:$(uname)\n", "has `$` in it"),
+        ("FROM python:${V?which}\n", "depends on `V`"),
+        ("ARG V=\nFROM python:${V:?which}\n", "depends on `V`"),
+        ("FROM ${A:-${B:-${C}}}\n", "depends on `C`"),
+        ("FROM ${V" + ":-${V" * 20 + "}" * 21 + "\n", "a form that is not understood"),
+        (f"FROM {'x' * 2000}$V\n", "is too long for a name"),
+        ("ARG A=xx\n" + "ARG A=$A$A\n" * 60 + "FROM $A\n", "depends on `A`"),
         ("FROM python:3.11\nARG V=1\nFROM x:$V\n", "depends on `V`"),  # an ARG of a stage is none of a FROM
         ("FROM scratch\nADD rootfs.tar /\n", "starts from `scratch`"),
     ],
@@ -161,6 +182,22 @@ def test_a_stage_by_its_name(tmp_path: Path, stage: str, expected: dict[str, str
         ("curl -LO https://repo.anaconda.com/miniconda/Miniconda3-latest-Linux-x86_64.sh", "python"),
         ("wget https://www.python.org/ftp/python/3.12.1/Python-3.12.1.tgz", "python"),
         ("pyenv install 3.12", "python"),
+        ("pip install pdm && pdm python install 3.12", "python"),
+        ("hatch python install 3.12", "python"),
+        ("pip install -q hatch; hatch env create", "python"),
+        ("/home/linuxbrew/.linuxbrew/bin/brew install python@3.12", "python"),
+        ("poetry python install 3.12", "python"),
+        ("mise use -g python@3.12", "python"),
+        ("asdf install python 3.12.1", "python"),
+        ("rye fetch 3.12", "python"),
+        ("nix-env -iA nixpkgs.python312", "python"),
+        ("bash /install_python.sh", "python"),
+        ("chmod +x ./scripts/python-setup.sh && ./scripts/python-setup.sh", "python"),
+        ("/usr/local/bin/install-python 3.12", "python"),
+        ("python -m pip install hatch pdm poetry && poetry install", ""),
+        ("python setup.sh && brew install ffmpeg", ""),
+        # Another release of Debian has another glibc, and does not touch the image's own Python.
+        ("echo 'deb https://deb.example sid main' > /etc/apt/sources.list.d/sid.list && apt-get upgrade", "glibc"),
         ("<<EOF\nset -e\npyenv install 3.12\nEOF", "python"),
     ],
 )
@@ -176,6 +213,9 @@ def test_a_run_that_may_bring_another_python(tmp_path: Path, run: str, lost: str
         ("apt-get install -y libcudnn9-cuda-12=9.3.0.75-1", {"cudnn", "cuda", "nvcc"}),
         ("apt-get install -y --allow-change-held-packages libcudnn8", {"cudnn"}),
         ("apt-get -y dist-upgrade", {"glibc"}),
+        ("sed -i s/jammy/noble/g /etc/apt/sources.list && apt-get update && apt-get -y upgrade", {"glibc"}),
+        ("apt full-upgrade -y", {"glibc"}),
+        ("rm -f /etc/apt/sources.list.d/docker.list", set()),
         ("ln -s /usr/lib/libfoo.so /usr/lib/libbar.so", set()),
     ],
 )
@@ -192,6 +232,9 @@ def test_a_run_that_may_bring_another_cuda(tmp_path: Path, run: str, lost: set[s
         ("apt-get install -y python3.11", ""),
         ("apt-get install -y python3 && pyenv install 3.11", ""),
         ("apt-get install -y git", ""),
+        ("sed -i s/jammy/noble/g /etc/apt/sources.list && apt-get install -y python3", ""),
+        ("apt-get install -y python3 && do-release-upgrade", ""),
+        ("echo\nCOPY sources.list /etc/apt/\nRUN apt-get install -y python3", ""),
     ],
 )
 def test_the_python_of_the_distribution(tmp_path: Path, run: str, python: str) -> None:
@@ -217,6 +260,41 @@ def test_files_of_another_image(tmp_path: Path, source: str, copy: str, kept: bo
     direct = f"FROM {SLIM}\nCOPY --from={source} {copy}\n"
     for text in (staged, direct):
         assert bool(read(tmp_path, text).pythons) is kept
+
+
+@pytest.mark.parametrize(
+    ("base", "run", "lost"),
+    [
+        ("rockylinux:9.3", "curl -o /etc/yum.repos.d/other.repo https://files.example/other.repo && dnf upgrade", True),
+        ("rockylinux:9.3", "dnf install -y git", False),
+        ("alpine:3.19", "sed -i s/3.19/edge/ /etc/apk/repositories && apk upgrade", False),  # it stays musl
+    ],
+)
+def test_another_release_of_a_distribution(tmp_path: Path, base: str, run: str, lost: bool) -> None:
+    found = read(tmp_path, f"FROM {base}\nRUN {run}\n")
+    assert bool(found.libc) is not lost
+    assert found.system.startswith(base.partition(":")[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("user:pa55w0rd@reg.example/python:3.9-slim", "****@reg.example/python:3.9-slim"),
+        ("https://user:pa55w0rd@reg.example/python:3.9-slim", "https://****@reg.example/python:3.9-slim"),
+        ("pa55w0rd@reg.example:5000/a/b", "****@reg.example:5000/a/b"),
+        ("user:pa55w0rd@x@reg.example/a@sha256:00ff", "****@reg.example/a@sha256:00ff"),
+        ("user:pa55w0rd@${REG}", "****@${REG}"),
+        ("user:pa55w0rd@reg.example/a:${V}", "****@reg.example/a:${V}"),
+        ("what/ever:1@sha256:00ff", "what/ever:1@sha256:00ff"),
+        ("what/ever:1@${IMAGE_DIGEST}", "what/ever:1@${IMAGE_DIGEST}"),
+    ],
+)
+def test_credentials_are_not_kept(tmp_path: Path, name: str, shown: str) -> None:
+    text = f"FROM {name}\n"
+    for found in (read(tmp_path, text), read(tmp_path, f"ARG A={name}\nFROM $A\n" if "$" not in name else text)):
+        assert found.subject == f"the base image `{shown}`"
+        assert len(found.notes) == 1
+        assert "pa55w0rd" not in str(found)
 
 
 ALPHAFOLD = """
@@ -330,7 +408,8 @@ def test_a_stage_that_is_not_there(tmp_path: Path) -> None:
         "FROM x\nRUN\nCOPY\nCOPY --from=\nCOPY --from=7 a b\nADD --from=x\n", "FROM x\\", "FROM x AS x\nFROM x AS x\nFROM x\n",
         "FROM x\nRUN " + "apt install " * 50_000, "FROM x\nRUN " + "conda " * 100_000, "FROM ${A:-" * 500, "\\\n" * 5000,
         "".join(f"FROM s{n} AS s{n + 1}\nCOPY --from=s{n} / /\nCOPY --from={n} / /\n" for n in range(60)),
-        "ARG A=${A}\nFROM $A\n", "FROM \ud7ff\ufffd\n", "FROM x\nRUN <<a <<b <<c\n",
+        "ARG A=${A}\nFROM $A\n", "ARG A=" + "${A:-" * 400_000 + "}" * 400_000 + "\nFROM $A\n", "FROM " + "${A:-}" * 500_000,
+        "FROM x\nRUN " + "brew " * 100_000 + "python" * 100_000, "FROM \ud7ff\ufffd\n", "FROM x\nRUN <<a <<b <<c\n",
     ],
 )  # fmt: skip
 def test_odd_ones_are_read_or_refused_and_quickly(tmp_path: Path, text: str) -> None:

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from mlpin.lock.difference import Detail, Difference
+from mlpin.lock.difference import Detail, Difference, remaining
 from mlpin.lock.meaning import Download
 from tests.lock.locks import FLOOR, TARGET, differing, package, text
 
 A = package("a")
 TORCH = package("torch", "2.6.0+cu124")
 OTHER = "cd" * 32
+SIMPLE, MIRROR = "https://index.example/simple", "https://mirror.example/simple"
 CU124, CU126 = "https://index.example/whl/cu124", "https://index.example/whl/cu126"
 COMMITS = ("1" * 40, "2" * 40)
 
@@ -145,28 +146,96 @@ def test_a_file_is_one_alarm_by_its_best_hash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "alarms"),
+    ("name", "old", "new", "lines", "alarms"),
     [
-        ("cu124", "cu124", 1),
-        ("", "", 1),
-        ("cu124", "cu126", 0),
+        ("a", SIMPLE, MIRROR, ("", ""), 1),
+        ("a", SIMPLE, MIRROR, ("cu124", "cu124"), 1),
+        ("a", SIMPLE, MIRROR, ("cu124", "cu126"), 0),
+        ("a", CU124, CU126, ("", ""), 0),
+        ("a", CU124, f"{MIRROR}/cu126/?token=t", ("", ""), 0),
+        ("a", CU124, f"{MIRROR}/cu124", ("", ""), 1),
+        ("a", SIMPLE, CU126, ("", ""), 1),
+        ("triton", SIMPLE, CU126, ("", ""), 0),
+        ("triton", SIMPLE, MIRROR, ("", ""), 1),
     ],
 )
-def test_another_index_is_named_and_another_line_explains_it(old: str, new: str, alarms: int) -> None:
-    """PyTorch's indexes per CUDA carry the same file name with other bytes."""
+def test_another_index_is_named_and_another_line_explains_it(
+    name: str, old: str, new: str, lines: tuple[str, str], alarms: int
+) -> None:
+    """PyTorch's indexes per CUDA carry the same file name with other bytes; what the rest does explains nothing."""
     found = differing(
-        text(package("a", line=old, index=CU124)), text(package("a", line=new, index=CU126, sha256=OTHER))
+        text(TORCH, package(name, line=lines[0], index=old)),
+        text(package("torch", "2.6.0+cu126"), package(name, line=lines[1], index=new, sha256=OTHER)),
     )
-    assert [one.indexes for one in found.alarms] == [(CU124, CU126)] * alarms
-    assert Detail("file", "a-1.0-py3-none-any.whl", "a-1.0-py3-none-any.whl") in found.changes[0].details
+    assert [one.package for one in found.alarms] == [name] * alarms
+    assert all(one.indexes and one.indexes[0] == old for one in found.alarms)
+    (change,) = (one for one in found.changes if one.name == name)
+    assert Detail("file", f"{name}-1.0-py3-none-any.whl", f"{name}-1.0-py3-none-any.whl") in change.details
 
 
-def test_the_line_of_the_whole_lock_explains_it_too() -> None:
+def test_another_line_explains_nothing_on_the_same_index() -> None:
     old = text(TORCH, package("nvidia-x", index=CU124))
-    new = text(package("torch", "2.6.0+cu126"), package("nvidia-x", index=CU126, sha256=OTHER))
-    assert differing(old, new).alarms == ()
-    same_index = text(package("torch", "2.6.0+cu126"), package("nvidia-x", index=CU124, sha256=OTHER))
-    assert len(differing(old, same_index).alarms) == 1
+    new = text(package("torch", "2.6.0+cu126"), package("nvidia-x", index=CU124, sha256=OTHER))
+    assert len(differing(old, new).alarms) == 1
+
+
+def test_a_package_index_and_a_line_of_the_same_lock() -> None:
+    """Nothing says that the build changed."""
+    old, new = package("triton"), package("triton", index=CU124, sha256=OTHER)
+    assert len(differing(text(TORCH, old), text(TORCH, new)).alarms) == 1
+
+
+@pytest.mark.parametrize("file", ["a-1.0-py3-none-any.whl", "a-1.0.zip"])
+def test_a_file_that_was_asked_for_at_its_place(file: str) -> None:
+    def direct(place: str, sha256: str = "1") -> dict[str, Any]:
+        url = f"https://ci.example/{place}/{file}"
+        return package("a", index=None, archive={"url": url, "hashes": {"sha256": sha256}})
+
+    for old, new, detail in (
+        (direct("1"), direct("2", "2"), (f"https://ci.example/1/{file}", f"https://ci.example/2/{file}")),
+        (package("a"), direct("1", "ab" * 32), (SIMPLE, f"https://ci.example/1/{file}")),
+        (package("a", index=None), direct("1"), ("an index", f"https://ci.example/1/{file}")),
+    ):
+        found = differing(text(old, by="uv"), text(new, by="uv"))
+        assert [(one.kind, one.details) for one in found.changes] == [("source", (Detail("source", *detail),))]
+        assert not found.alarms
+    assert len(differing(text(direct("1")), text(direct("1", "2"))).alarms) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "details"),
+    [
+        ({"sha256": "ab"}, {"sha256": "AB"}, ()),
+        ({"sha256": "ab", "md5": "1"}, {"md5": "1"}, (Detail("hash", "sha256", "md5"),)),
+        ({"sha256": "ab", "sha512": "1"}, {}, (Detail("hash", "sha256, sha512", ""),)),
+        ({"sha256": "ab", "sha512": "1"}, {"sha512": "1"}, ()),
+        ({"sha256": "ab"}, {"sha512": "1"}, ()),
+        ({"md5": "1"}, {"sha256": "ab"}, ()),
+        ({"md5": "1"}, {}, ()),
+    ],
+)
+@pytest.mark.parametrize("size", [None, 5])
+def test_hashes_that_are_written_otherwise_or_lost(
+    old: dict[str, str], new: dict[str, str], details: tuple[Detail, ...], size: int | None
+) -> None:
+    def hashed(hashes: dict[str, str]) -> str:
+        one = {**wheels("py3-none-any")[0], "hashes": hashes, **({"size": size} if size else {})}
+        return text(package("a", wheels=[one]), package("b", size=7))
+
+    found = differing(hashed(old), hashed(new))
+    assert tuple(one for change in found.changes for one in change.details) == details
+    assert not found.alarms
+    assert found.any == bool(details)
+
+
+def test_what_remains_where_versions_were_told() -> None:
+    old = text(TORCH, A, package("gone"), package("b", index=CU124), package("c"))
+    new = text(package("torch", "2.7.0+cu124"), package("a", index=CU124), package("b", "2", index=CU126), package("c"))
+    left = remaining(differing(old, new), {"torch", "gone", "b"})
+    assert [(one.kind, one.name, one.old, one.new, one.details) for one in left] == [
+        ("source", "b", "2", "2", (Detail("index", CU124, CU126),)),
+        ("source", "a", "1.0", "1.0", (Detail("index", SIMPLE, CU124),)),
+    ]
 
 
 def test_one_archive_of_a_branch() -> None:
@@ -310,6 +379,8 @@ def test_without_a_target_nobody_knows_which_of_several_files_is_taken() -> None
         package("a", marker="no marker at all ("),
         package("a", marker="'cpu' in extras"),
         package("a", "\x00\x1b[31m"),
+        package("a", "1" * 5000),
+        package("torch", f"2.0+torch{'2' * 5000}.1"),
         package("a", wheels=[]),
     ],
 )
@@ -318,8 +389,9 @@ def test_odd_input(odd: dict[str, Any]) -> None:
     assert differing(text(odd), text(A)).any
     assert differing(text(A), text(odd)).any
     assert not differing(text(odd), text(odd)).any
-    floor = {"glibc": 3, "driver": [], "gpus": "all of them"}
-    assert differing(text(odd, floor=floor, target={"python": "4", "platform": "vms"}), text(odd)).any
+    for gpus in ("all of them", f"sm_{'9' * 5000}"):
+        floor = {"glibc": 3, "driver": [], "gpus": gpus}
+        assert differing(text(odd, floor=floor, target={"python": "4", "platform": "vms"}), text(odd)).any
 
 
 def test_the_order_in_the_file_does_not_matter() -> None:

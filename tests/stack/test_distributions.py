@@ -94,6 +94,42 @@ def test_the_lines_of_record(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("installer", "lines", "fault"),
+    [
+        ("pip", b"lib-1.0.dist-info/METADATA,,\r\nlib-1.0.dist-info/RECORD,,\r\n", ""),
+        ("uv", b"lib-1.0.dist-info/METADATA,,\nlib-1.0.dist-info/RECORD,,\nlib.p", "not whole"),
+        ("uv", b"lib-1.0.dist-info/METADATA,,\n", "not whole"),
+        ("pip", b"\xff\0" * 99, "not whole"),
+        ("pip", b"", "not whole"),
+        ("pip", None, "gone"),
+        ("conda", b"", ""),
+        ("Poetry 1.8", None, ""),
+    ],
+)
+def test_a_record_that_its_installer_did_not_write(
+    tmp_path: Path, installer: str, lines: bytes | None, fault: str
+) -> None:
+    stated = {"INSTALLER": installer} | ({} if lines is None else {"RECORD": lines})
+    assert one(tmp_path, **stated).broken_record() == fault
+
+
+def test_what_tools_need_and_what_that_needs(tmp_path: Path) -> None:
+    needs = {
+        "mlpin": ["a>=1", 'b[x] >=1; extra == "sbom"'],
+        "a": ["A", "C.c"],
+        "b": ['d; extra == "x"', 'e; extra == "y"', "f ; os_name == 'nt'"],
+        "setuptools": ['g; extra == "test"'],
+        "h": ["i"],
+    }
+    for name in (*needs, *["c-c", "d", "e", "f", "g", "i"]):
+        lines = [f"Requires-Dist: {line}" for line in needs.get(name, [])]
+        text = "\r\n".join([f"Name: {name}", "Version: 1", *lines, "", "Requires-Dist: i", ""])
+        info(tmp_path, name, "1", metadata=text)
+    found = distributions.read(tmp_path, "env").packages
+    assert {one.name for one in found if not one.tool} == {"e", "g", "h", "i"}
+
+
 @pytest.mark.parametrize("lines", [b"", b'"' + b"x" * 300_000, b'a,,1\n"open\nb,,2\n', b"\xff\xfe\x00"])
 def test_a_record_that_is_no_table(tmp_path: Path, lines: bytes) -> None:
     found = one(tmp_path, RECORD=lines).record()

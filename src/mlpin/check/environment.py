@@ -7,7 +7,6 @@ file without a hash must be) is not drift.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ from mlpin.index.url import local_path, redacted, strip_credentials
 from mlpin.lock.locked import Lock, LockedPackage
 from mlpin.requirement import normalise
 from mlpin.stack.distributions import Direct, Distribution, Environment
-from mlpin.stack.folders import beginning
 from mlpin.stack.gathered import printable
 from mlpin.stack.markers import Markers, target_for
 from mlpin.stack.model import Where
@@ -30,15 +28,11 @@ if TYPE_CHECKING:
     from mlpin.check.recorded import Overlap
     from mlpin.target import Target
 
-TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "distribute", "pkg-resources", "mlpin"})
-"""What installers and `venv` put there themselves, and who checks it; pkg-resources is an old Debian's."""
-_REQUIRES = re.compile(r"^Requires-Dist: *([A-Za-z0-9._-]+)(?!.*\bextra\b)", re.MULTILINE)
 _OTHER_OWNERS = {"conda", "rpm", "debian", "dpkg", "apk"}
 """Installers that are no Python's: what they install they build, name and patch in their own ways."""
+_EDITABLE = " (editable)"
 _CERTIFICATES = "/cacert.pem"
 """Images of companies add their own authority to certifi's, on purpose."""
-_METADATA = 64 * 1024
-"""Bytes of mlpin's own METADATA that are read."""
 _SHOWN_FILES = 3
 _LISTED_FILES = 50
 """Of all that is no message."""
@@ -146,12 +140,27 @@ class _Comparison:
         return [self._drift(kind, message, one.name, entry.version, one.version, entry)]
 
     def _other_source(self, entry: LockedPackage, one: Distribution) -> Iterator[Drift]:
-        if _goes_together(entry, one):
-            return
         wanted, found = _locked_source(entry), _installed_source(one)
-        title = _title(one.name, one.version)
-        message = f"{title} was installed from {found}, the lock has {wanted}"
-        yield self._drift("source", message, one.name, wanted, found, entry)
+        message = f"{_title(one.name, one.version)} was installed from {found}, the lock has {wanted}"
+        drift = self._drift("source", message, one.name, wanted, found, entry)
+        if not _goes_together(entry, one):
+            yield drift
+        elif self._other_directory(entry, one):
+            yield drift._replace(severity="warning")
+
+    def _other_directory(self, entry: LockedPackage, one: Distribution) -> bool:
+        """Whether a locked directory is installed in the other way (edits of it count or not), or is another one."""
+        direct, tree = one.direct, entry.tree
+        if direct is None or not direct.directory or tree is None or tree.kind != "directory":
+            return False
+        wanted = os.path.realpath(os.path.join(self.lock.path.parent, local_path(tree.place) or tree.place))
+        if wanted == os.path.realpath(self.lock.path.parent):
+            return False
+        if direct.editable != tree.editable:
+            return True
+        # One of them may be on another machine, or have been moved.
+        found = local_path(direct.url)
+        return bool(found) and os.path.realpath(found) != wanted and os.path.isdir(found) and os.path.isdir(wanted)
 
     def files(self, *, deep: bool) -> Iterator[Drift]:
         """What of the locked packages is changed or overwritten by another."""
@@ -172,6 +181,10 @@ class _Comparison:
             drift = self._drift("changed", message, one.name, "", listed, self._entry(one.name))
             by_admin = all(file.path.endswith(_CERTIFICATES) and not file.gone for file in altered)
             yield drift._replace(severity="note") if by_admin else drift
+        for one in sorted(compared) if not self.environment.conda else ():  # conda takes the RECORD of what pip built
+            if not one.system and (fault := one.broken_record()):
+                message = f"the RECORD of {_title(one.name, one.version)} is {fault}, so its files cannot be compared"
+                yield self._drift("changed", message, one.name, "", f"RECORD ({fault})", self._entry(one.name))
         for overlap in files.overlaps():
             yield from self._overwritten(overlap)
 
@@ -191,16 +204,10 @@ class _Comparison:
         """What is installed beside what the lock has."""
         for name, here in sorted(self.installed.items()):
             one = here[0]
-            if name in self.locked or name in self._aside or one.system or self._owned_by_others(one):
+            if name in self.locked or name in self.own or one.tool or one.system or self._owned_by_others(one):
                 continue
             message = f"{_title(name, one.version)} is installed, but not in the lock"
             yield self._drift("extra", message, name, "", one.version)
-
-    @cached_property
-    def _aside(self) -> Collection[str]:
-        """What is not counted: the project, tools, and what mlpin needs where it is installed beside the packages."""
-        texts = [beginning(one.info / "METADATA", _METADATA) for one in self.installed.get("mlpin", ())]
-        return {*TOOLS, *self.own, *(normalise(name) for text in texts for name in _REQUIRES.findall(text))}
 
     def _entry(self, name: str) -> LockedPackage | None:
         return next(iter(self.locked.get(name, ())), None)
@@ -290,7 +297,9 @@ def _locked_source(entry: LockedPackage) -> str:
     if tree is None:
         return entry.files[0].name if len(entry.files) == 1 else "files of an index"
     place = redacted(strip_credentials(tree.place))
-    return f"the directory {place}" if tree.kind == "directory" else f"commit {tree.commit[:12]} of {place}"
+    if tree.kind == "directory":
+        return f"the directory {place}{_EDITABLE * tree.editable}"
+    return f"commit {tree.commit[:12]} of {place}"
 
 
 def _installed_source(one: Distribution) -> str:
@@ -300,7 +309,7 @@ def _installed_source(one: Distribution) -> str:
     if direct.commit:
         return f"commit {direct.commit[:12]} of {direct.url}"
     place = local_path(direct.url) or direct.url
-    return f"the directory {place}" if direct.directory else f"another file, {place}"
+    return f"the directory {place}{_EDITABLE * direct.editable}" if direct.directory else f"another file, {place}"
 
 
 # Words and versions

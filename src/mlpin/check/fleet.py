@@ -12,12 +12,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mlpin.check import environment, host
-from mlpin.check.environment import TOOLS
 from mlpin.check.facts import Fact, Facts, Masks, of_hosts
 from mlpin.check.model import Drift, Severity
 from mlpin.check.nodes import ordered, shown
 from mlpin.errors import InputError
 from mlpin.snapshot import Conda, Contents, Installed, Snapshot, as_environment
+from mlpin.stack.distributions import TOOLS
 
 if TYPE_CHECKING:
     from mlpin.lock.locked import Lock, LockedPackage
@@ -166,7 +166,7 @@ class _Comparison:
     def fleet(self, unreadable: Sequence[InputError]) -> Fleet:
         hosts = of_hosts(self.snapshots)
         facts = Facts(self.snapshots, hosts)
-        packages = {name: masks for name, masks in self.packages.items() if self._counts(name)}
+        packages = {name: masks for name, masks in self.packages.items() if self._counts(name, masks)}
         if self.lock is not None:
             self._against_lock(self.lock)
         for name in sorted(packages):
@@ -233,8 +233,11 @@ class _Comparison:
     def locked(self) -> Mapping[str, Sequence[LockedPackage]]:
         return self.lock.by_name if self.lock else {}
 
-    def _counts(self, name: str) -> bool:
-        return name in self.locked or (name not in TOOLS and name not in self.own)
+    def _counts(self, name: str, masks: Masks[Installed]) -> bool:
+        """Whether it is compared: not what some nodes have for the sake of a tool alone, as mlpin itself."""
+        if name in self.locked:
+            return True
+        return name not in TOOLS and name not in self.own and not any(one.tool for one in masks)
 
     # What differs
 
@@ -353,7 +356,8 @@ class _Comparison:
             verb = "was made for" if severity == "note" else "needs"
             if kind == "gpu" and expected.startswith(("sm_", "compute_")):
                 verb = "has code for"
-            wanted = f"{package or 'the lock'} {verb} {expected or 'one'}"
+            needed = f"glibc {expected}" if kind == "glibc" and expected else expected
+            wanted = f"{package or 'the lock'} {verb} {needed or 'one'}"
             self.found[Difference(kind, package, _lacking(kind, found), wanted, expected, severity)] |= _union(values)
 
 

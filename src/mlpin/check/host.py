@@ -81,7 +81,7 @@ def _hardware(lock: Lock, target: Target | None, machine: Machine, rules: Matrix
     platform = target.platform.kind if target else "linux-x86_64"
     python = target.python if target else ""
     facts = Facts(platform, python, machine.glibc, "cuda", machine.driver, gpus)
-    for finding in broken(packages(lock), facts, rules):
+    for finding in broken(packages(lock, target), facts, rules):
         other = finding.packages[1][0]
         if other in {"driver", "gpu"}:
             name, found = finding.packages[0][0], finding.packages[1][1]

@@ -6,6 +6,7 @@ it is a warning at most.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def drifts(lock: Lock, target: Target | None, image: Image, rules: Matrix) -> It
         known = [*_preinstalled(lock, image), *_compiled(lock, image, rules, own)]
         yield from known
         yield from _cuda(lock, target, image, rules, own, said=bool(known))
-        yield from _driver(target, image, rules)
+        yield from _driver(target, image, rules, own)
 
 
 # -- Python and the C library
@@ -122,9 +123,23 @@ def _cuda(lock: Lock, target: Target | None, image: Image, rules: Matrix, own: s
             yield _drift(image, "cuda", message, expected=own, found=image.cuda, severity="warning", hint=hint)
         return
     facts = (Facts.of(target) if target else Facts())._replace(accelerator="cuda", cuda=image.cuda, cudnn=image.cudnn)
-    for finding in judge(rules, packages(lock), facts):
-        if finding.rule.other in {"cuda", "cudnn"} and finding.rule.severity != "untested":
-            yield _used(image, finding)
+    told: set[tuple[str, str]] = set()
+    for finding in judge(rules, packages(lock, target), facts):  # the worst come first
+        rule, name = finding.rule, finding.packages[0][0]
+        if rule.other not in {"cuda", "cudnn"}:
+            continue
+        if rule.severity == "untested" and (
+            not rule.steer or (name, rule.other) in told or _from_elsewhere(lock, name)
+        ):
+            continue
+        told.add((name, rule.other))
+        yield _used(image, finding)
+
+
+def _from_elsewhere(lock: Lock, name: str) -> bool:
+    """Whether a package is from another index than most are: such a build may be for another CUDA than usual."""
+    counts = Counter(package.index for package in lock.packages)
+    return any(counts[package.index] < max(counts.values()) for package in lock.by_name[name])
 
 
 def _used(image: Image, finding: Finding) -> Drift:
@@ -133,7 +148,8 @@ def _used(image: Image, finding: Finding) -> Drift:
     name, release = finding.packages[0]
     what = "CUDA" if rule.other == "cuda" else "cuDNN"
     found = finding.packages[1][1]
-    verb = f"needs {what} {finding.wanted}" if rule.verb == "needs" else f"does not work with {what} {finding.wanted}"
+    verbs = ("was tested with", "may not work with") if rule.severity == "untested" else ("needs", "does not work with")
+    verb = f"{verbs[rule.verb != 'needs']} {what} {finding.wanted}"
     message = f"{image.subject} has {what} {found}, and {name} {release} {verb} [{rule.id}]"
     severity: Severity = "error" if rule.severity == "broken" else "warning"
     return _drift(image, rule.other, message, name, finding.wanted, found, severity=severity, hint=rule.remedy)
@@ -162,21 +178,23 @@ def _compiled(lock: Lock, image: Image, rules: Matrix, own: str) -> Iterator[Dri
             yield _drift(image, "nvcc", message, package.name, "nvcc", "none", severity="warning", hint=hint)
 
 
-def _driver(target: Target | None, image: Image, rules: Matrix) -> Iterator[Drift]:
+def _driver(target: Target | None, image: Image, rules: Matrix, own: str) -> Iterator[Drift]:
     """Whether the oldest driver of the target is one that the image's CUDA takes."""
     stated = version(target.hardware.driver) if target and target.hardware.driver else None
     if target is None or stated is None or not image.cuda:
         return
+    if own and image.branches is None:  # nothing uses the image's CUDA, and nothing is known to keep it from starting
+        return
     minor = ".".join(image.cuda.split(".")[:2])
-    own, asked = str(stated.major), rules.driver_for(minor)
+    branch, asked = str(stated.major), rules.driver_for(minor)
     if image.branches is not None and asked:
-        if stated.major >= int(asked) or own in image.branches:
+        if stated.major >= int(asked) or branch in image.branches:
             return
         message = (
             f"containers of {image.subject} start on drivers of the branch {asked} or newer, or of"
             f" {', '.join(image.branches)}; the lock is for {target.hardware.driver}"
         )
-        hint = f"take an image with the CUDA that driver {own} came with, or set NVIDIA_DISABLE_REQUIRE=1"
+        hint = f"take an image with the CUDA that driver {branch} came with, or set NVIDIA_DISABLE_REQUIRE=1"
     else:
         asked = rules.driver_floor(minor, target.platform.name)[0]
         if not asked or stated_within(f">={asked}", stated) is not False:

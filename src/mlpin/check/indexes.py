@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from mlpin.check.model import Drift, Severity
 from mlpin.errors import IndexUnavailable
 from mlpin.index.names import version as parsed
 from mlpin.lock.locked import Lock, LockedFile, LockedPackage
+from mlpin.resolver.requirements import Specifier, specifier
 
 if TYPE_CHECKING:
     from mlpin.candidate import Artifact, Listing
@@ -24,6 +26,7 @@ def drifts(lock: Lock, target: Target | None, catalog: Catalog, *, outdated: boo
     Each package is looked for on the index that it was locked from. Raises `IndexUnavailable`.
     """
     asked = [package for package in lock.packages if package.index and package.files]
+    asked_of = _asked(lock) if outdated else {}
     for package in asked:
         catalog.foresee(partial(catalog.listing_at, package.name, package.index))
     for package in lock.packages:
@@ -35,8 +38,8 @@ def drifts(lock: Lock, target: Target | None, catalog: Catalog, *, outdated: boo
         except IndexUnavailable as error:
             error.notes = (*error.notes, f"{package.name} was locked from there ({lock.shown}:{package.line})")
             raise
-        there = {file.filename: file for files in listing.versions.values() for file in files}
-        gone = [file for file in package.files if file.name not in there]
+        there = {_plain(file.filename): file for files in listing.versions.values() for file in files}
+        gone = [file for file in package.files if _plain(file.name) not in there]
         if len(gone) == len(package.files):
             said = f"{package.name} {package.version} is gone from {package.index}"
             yield _drift(lock, package, "gone", said, found="" if listing.found else "the whole project is gone")
@@ -44,9 +47,9 @@ def drifts(lock: Lock, target: Target | None, catalog: Catalog, *, outdated: boo
         for file in gone:
             yield _drift(lock, package, "gone", f"{file.name} is gone from {package.index}", file.name)
         for file in package.files:
-            if file.name in there:
-                yield from _same(lock, package, file, there[file.name])
-        if outdated and (newer := _newer(listing, package, target)):
+            if _plain(file.name) in there:
+                yield from _same(lock, package, file, there[_plain(file.name)])
+        if outdated and (newer := _newer(listing, package, target, asked_of.get(package.name, []))):
             said = f"{package.name} {package.version} could be {newer}"
             yield _drift(lock, package, "outdated", said, package.version, newer, note=True)
 
@@ -62,19 +65,49 @@ def _same(lock: Lock, package: LockedPackage, file: LockedFile, there: Artifact)
         yield _drift(lock, package, "yanked", said, found=there.yanked)
 
 
-def _newer(listing: Listing, package: LockedPackage, target: Target | None) -> str:
-    """The newest release on the index with a file for the target, if it is newer than what is locked."""
-    locked = parsed(package.version)
+def _plain(filename: str) -> str:
+    """A file name as it is compared: tools write it with capitals, dots or dashes, or without them."""
+    return filename.lower().replace("-", "_").replace(".", "_")
+
+
+def _asked(lock: Lock) -> dict[str, list[Specifier]]:
+    """By name, the ranges in which locked packages ask for it."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    found: dict[str, list[Specifier]] = {}
+    for text in {text for package in lock.packages for text in package.requires}:
+        with suppress(InvalidRequirement):
+            wanted = Requirement(text)
+            found.setdefault(wanted.name, []).append(specifier(str(wanted.specifier)))
+    return found
+
+
+def _newer(listing: Listing, package: LockedPackage, target: Target | None, asked: Sequence[Specifier]) -> str:
+    """The newest release on the index that fits the target and who asks for it, if it is newer than what is locked."""
+    try:
+        locked = parsed(package.version)
+    except ValueError:
+        return ""
     for text in listing.versions:
         version = parsed(text)
         if version <= locked:
             return ""
         if version.is_prerelease and not locked.is_prerelease:
             continue
-        files = [file for file in listing.versions[text] if file.yanked is None]
-        if any(not file.is_wheel or target is None or target.rank(file.tags) is not None for file in files):
+        if all(one.contains(version) for one in asked) and any(_fits(file, target) for file in listing.versions[text]):
             return text
     return ""
+
+
+def _fits(file: Artifact, target: Target | None) -> bool:
+    if file.yanked is not None or target is None:
+        return file.yanked is None
+    try:
+        python = specifier(file.requires_python)
+    except ValueError:
+        return False
+    fits = not file.requires_python or any(python.contains(one) for one in target.pythons)
+    return fits and (not file.is_wheel or target.rank(file.tags) is not None)
 
 
 def _local(lock: Lock, package: LockedPackage) -> Iterator[Drift]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mlpin.check.model import Drift
-from mlpin.lock.locked import Lock, LockedFile, LockedPackage
+from mlpin.lock.locked import Lock, LockedFile, LockedPackage, marker_holds
 
 if TYPE_CHECKING:
     from mlpin.target import Target
@@ -48,7 +48,7 @@ def _environment(lock: Lock, target: Target) -> Iterator[Drift]:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     line = lock.line_of("environments")
-    if lock.environments and not any(_holds(marker, target) for marker in lock.environments):
+    if lock.environments and not any(marker_holds(marker, target) for marker in lock.environments):
         said = f"none of `environments` is the target, {target}"
         yield Drift("lock", "marker", said, found="; ".join(lock.environments), file=lock.shown, line=line)
     for text, package in [(lock.requires_python, None), *((one.requires_python, one) for one in lock.packages)]:
@@ -80,7 +80,7 @@ def _files(lock: Lock, package: LockedPackage, target: Target | None) -> Iterato
                 "lock", "file", f"{file.name} is no file of {stated}", name, stated, file.name, lock.shown, line
             )
     wheels = [file for file in package.files if file.kind == "wheel"]
-    if target is not None and wheels and package.best(target) is None and _applies(package, target):
+    if target is not None and wheels and package.best(target) is None and package.applies(target):
         said = f"no locked wheel of {name} fits the target, {target}"
         yield Drift("lock", "tags", said, name, str(target), wheels[0].name, lock.shown, line)
 
@@ -107,7 +107,7 @@ def _graph(lock: Lock, target: Target | None) -> Iterator[Drift]:
 
     by_name = lock.by_name
     for name, several in by_name.items():
-        there = [one for one in several if target is None or _applies(one, target)]
+        there = [one for one in several if one.applies(target)]
         if len(there) > 1 and (target is not None or not all(one.marker for one in there)):
             said = f"{name} is locked {len(there)} times"
             yield Drift("lock", "duplicate", said, name, file=lock.shown, line=there[1].line)
@@ -127,19 +127,3 @@ def _graph(lock: Lock, target: Target | None) -> Iterator[Drift]:
                 if one.version and not wanted.specifier.contains(one.version, prereleases=True):
                     said = f"{name} asks for {text}, and {one.name} {one.version} is locked"
                     yield Drift("lock", "graph", said, one.name, text, one.version, lock.shown, one.line)
-
-
-def _applies(package: LockedPackage, target: Target) -> bool:
-    return not package.marker or _holds(package.marker, target)
-
-
-def _holds(marker: str, target: Target) -> bool:
-    """Whether a marker holds on the target; one that cannot be read does, since it has been called invalid."""
-    from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
-
-    try:
-        return bool(
-            Marker(marker).evaluate({**target.markers, "extras": set(), "dependency_groups": set()}, "lock_file")
-        )
-    except (InvalidMarker, UndefinedEnvironmentName):
-        return True

@@ -34,7 +34,7 @@ _FACTS = (
     ("glibc", "glibc"),
     ("accelerator", "accelerator"),
     ("driver", "driver"),
-    ("gpus", "GPUs"),
+    ("gpus", "list of GPUs"),
     ("cuda", "CUDA"),
 )
 
@@ -83,7 +83,8 @@ def _target(wanted: Target, target: Target | None, lock: Lock) -> Iterator[Drift
         return
     now, then = _described(wanted), _described(target)
     for field, shown in _FACTS:
-        if now[field] != then[field]:
+        # What another tool's lock does not say is not another target.
+        if now[field] != then[field] and (lock.ours or getattr(lock.stated, field)):
             said = f"the target's {shown} is {now[field] or 'not said'}, the lock was made for {then[field] or 'any'}"
             yield Drift(
                 "manifest",
@@ -116,38 +117,55 @@ class _Walk:
         self.lock = lock
         self.view = view
         self.places = known
-        self.by_name = lock.by_name
+        self.packages = [package for package in lock.packages if package.applies(view.target)]
+        self.by_name: dict[str, list[LockedPackage]] = {}
+        for package in self.packages:
+            self.by_name.setdefault(package.name, []).append(package)
         self.asked: set[tuple[str, str]] = set()
         """(name, extra) that somebody asks for."""
+        self.sourced: set[str] = set()
+        """The names that somebody asks for from a place of their own."""
 
     def drifts(self, roots: Sequence[Requirement]) -> Iterator[Drift]:
         todo: list[tuple[Requirement, str]] = [(root, "") for root in reversed(roots)]
         read: set[str] = set()
+        seen: set[str] = set()
         said: set[str] = set()
         while todo:
             requirement, parent = todo.pop()
+            if isinstance(requirement, PythonRange) and not requirement.admits(self.view.python):
+                needs = f"{parent} needs {requirement}, the lock is for {self.view.target.python}"
+                yield _drift("requires-python", needs, origin=requirement.origin, package=parent)
             if requirement.key.kind != "pypi":
                 continue
             key = requirement.key
             self.asked.add((key.name, key.extra))
+            self.sourced |= {key.name} if isinstance(requirement, Sourced) else set()
             for drift in self._one(requirement, parent):
                 if drift.message not in said:
                     said.add(drift.message)
                     yield drift
-            if isinstance(requirement, Sourced) and isinstance(requirement.source, PathSource) and str(key) not in read:
-                read |= {str(key), key.name}
+            if isinstance(requirement, Sourced) and isinstance(requirement.source, PathSource) and str(key) not in seen:
+                seen.add(str(key))
                 try:
                     candidate = self.view.sourced(requirement)
                     inner = list(self.view.requires(candidate))
                 except MlpinError as error:
-                    yield _drift("source", str(error), origin=requirement.origin, package=key.name)
+                    yield _drift("source", error.message, origin=requirement.origin, package=key.name)
                     continue
+                read.add(key.name)
                 todo += [(one, key.name) for one in reversed(inner)]
         yield from self._constraints()
-        for package in self.lock.packages:
+        for package in self.packages:
             yield from self._choices(package)
+            yield from self._dropped(package)
         if self.lock.ours:
             yield from self._unneeded(read)
+            left_out = self.lock.options.get("exclude")
+            for name in left_out if isinstance(left_out, list) else ():
+                if name not in self.view.policy.exclude:
+                    back = f"{name} was excluded when it was locked, and is not any more"
+                    yield Drift("manifest", "option", back, str(name), file=self.lock.shown)
 
     def _one(self, requirement: Requirement, parent: str) -> Iterator[Drift]:
         key, origin = requirement.key, requirement.origin
@@ -167,7 +185,7 @@ class _Walk:
             elif isinstance(requirement, Specified) and one.version and not _admits(requirement, one.version):
                 said = f"{line} is wanted, and {one.name} {one.version} is locked"
                 yield drift("version", said, expected=str(requirement), found=one.version)
-            if key.extra and self.lock.ours and key.extra not in one.extras and one.tree is None:
+            if key.extra and self.lock.ours and key.extra not in one.extras:
                 said = f"{line} is wanted, and {one.name} is locked without its extra `{key.extra}`"
                 yield drift("extra", said, expected=str(key), found=one.name)
 
@@ -191,19 +209,36 @@ class _Walk:
                 if not wanted & {f"{kind}:{value}" for kind, value in file.hashes.items()}:
                     said = f"{file.name} is locked, and none of its hashes is among those that the manifest states"
                     yield self._of(package, "hash", said, expected=", ".join(sorted(wanted)), found=file.name)
+        if policy.prerelease == "disallow" and _prerelease(package.version):
+            said = f"pre-releases are disallowed, and {name} {package.version} is locked"
+            yield self._of(package, "option", said, expected="no pre-release", found=package.version)
         cutoff = policy.cutoffs.get(name, policy.cutoff)
         for file in package.files:
             if cutoff and file.uploaded and _moment(file.uploaded) >= _moment(cutoff):
                 said = f"{file.name} was uploaded on {file.uploaded[:10]}, which exclude-newer leaves out"
                 yield self._of(package, "option", said, expected=cutoff, found=file.uploaded)
 
+    def _dropped(self, package: LockedPackage) -> Iterator[Drift]:
+        """What nobody asks for from a place of its own any more, where only the manifest's lines ask for it."""
+        name = package.name
+        if package.tree is None or name in self.sourced or (name, "") not in self.asked:
+            return
+        if not any(name in other.dependencies for other in self.packages):
+            place = _shown_package(package)
+            said = f"{name} is locked from {place}, and it is not asked for from there any more"
+            yield self._of(package, "source", said, found=place)
+
     def _constraints(self) -> Iterator[Drift]:
-        for name, requirements in sorted(self.view.constraints.items()):
+        """Constraints, and overrides of what others ask for."""
+        asked = {name for name, _ in self.asked}  # of these the override has been looked at already
+        overrides = {name: lines for name, lines in self.view.overrides().items() if name not in asked}
+        for name in sorted({*self.view.constraints, *overrides}):
+            word = "override" if name in overrides else "constraint"
             for one in self.by_name.get(name, ()):
-                for requirement in requirements:
+                for requirement in (*self.view.constraints.get(name, ()), *overrides.get(name, ())):
                     if isinstance(requirement, Specified) and one.version and not _admits(requirement, one.version):
                         text = requirement.origin.text or str(requirement)
-                        said = f"the constraint `{text}` does not admit {name} {one.version}, which is locked"
+                        said = f"the {word} `{text}` does not admit {name} {one.version}, which is locked"
                         yield _drift(
                             "constraint",
                             said,
@@ -220,28 +255,22 @@ class _Walk:
         todo = [name for name, _ in self.asked]
         while todo:
             name = todo.pop()
-            if name in reached:
+            if name in reached or name in self.view.policy.exclude:
                 continue
             reached.add(name)
             for package in self.by_name.get(name, ()):
                 if name not in read:
                     todo += package.dependencies
                 extras |= {(_name(text), extra) for text in package.requires for extra in _extras(text)}
-        for package in self.lock.packages:
+        for package in self.packages:
             if package.name not in reached:
                 said = f"{package.name} {package.version} is locked, and nothing asks for it".replace("  ", " ")
                 yield self._of(package, "unneeded", said, found=package.version)
                 continue
             # An extra may ask for another one of its own package, which no edge of the lock tells.
-            if (
-                package.extras
-                and package.tree is None
-                and not any((package.name, one) in extras for one in package.extras)
-            ):
-                shown = f"{package.name}[{','.join(package.extras)}]"
-                said = (
-                    f"{shown} is locked, and nothing asks for {'these extras' if package.extras[1:] else 'this extra'}"
-                )
+            if package.extras and not any((package.name, one) in extras for one in package.extras):
+                shown, word = f"{package.name}[{','.join(package.extras)}]", "extras" if package.extras[1:] else "extra"
+                said = f"{shown} is locked, and nothing asks for its {word}"
                 yield self._of(package, "extra", said, expected=package.name, found=shown)
 
     def _of(self, package: LockedPackage, kind: str, message: str, *, expected: str = "", found: str = "") -> Drift:
@@ -255,7 +284,19 @@ def _drift(kind: str, message: str, *, origin: Origin, package: str = "", expect
 def _admits(requirement: Specified, text: str) -> bool:
     from mlpin.index.names import version
 
-    return not requirement.specifier.text or requirement.specifier.contains(version(text))
+    try:
+        return not requirement.specifier.text or requirement.specifier.contains(version(text))
+    except ValueError:
+        return True  # what is no version has been called invalid
+
+
+def _prerelease(text: str) -> bool:
+    from mlpin.index.names import version
+
+    try:
+        return version(text).is_prerelease
+    except ValueError:
+        return False
 
 
 def _from(package: LockedPackage, source: Source, lock: Lock) -> bool:
@@ -275,7 +316,7 @@ def _from(package: LockedPackage, source: Source, lock: Lock) -> bool:
         wanted = _place(strip_credentials(source.url), folder)
         return any(_place(file.url or file.path, folder) == wanted for file in package.files)
     places = {_place(file.path, folder) for file in package.files if file.path}
-    if tree and tree.kind == "directory":
+    if tree and tree.kind == "directory" and tree.editable == source.editable:
         places.add(_place(tree.place, folder))
     return _place(source.path, folder) in places
 
@@ -293,16 +334,22 @@ def _bare(url: str) -> str:
 
 def _shown(source: Source, folder: Path) -> str:
     if isinstance(source, VcsSource):
-        return strip_credentials(source.url) + (f"@{source.revision}" if source.revision else "")
+        part = f"#subdirectory={source.subdirectory}" if source.subdirectory else ""
+        return strip_credentials(source.url) + (f"@{source.revision}" if source.revision else "") + part
     if isinstance(source, UrlSource):
         return strip_credentials(source.url)
-    return os.path.relpath(source.path, folder) if isinstance(source, PathSource) else source.index
+    if isinstance(source, PathSource):
+        return os.path.relpath(source.path, folder) + (" (editable)" if source.editable else "")
+    return source.index
 
 
 def _shown_package(package: LockedPackage) -> str:
     tree = package.tree
     if isinstance(tree, LockedTree):
-        return tree.place + (f"@{tree.revision or tree.commit[:12]}" if tree.kind == "vcs" else "")
+        if tree.kind == "directory":
+            return tree.place + (" (editable)" if tree.editable else "")
+        part = f"#subdirectory={tree.subdirectory}" if tree.subdirectory else ""
+        return f"{tree.place}@{tree.revision or tree.commit[:12]}{part}"
     return package.index or next((file.url or file.path for file in package.files), "nowhere")
 
 

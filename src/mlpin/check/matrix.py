@@ -18,16 +18,16 @@ def drifts(lock: Lock, target: Target | None, rules: Matrix) -> Iterator[Drift]:
     """The findings of the matrix that call something *broken*, as warnings: a rule may be newer than the lock."""
     facts = Facts.of(target) if target else Facts()
     lines = {package.name: package.line for package in lock.packages}
-    for finding in broken(packages(lock), facts, rules):
+    for finding in broken(packages(lock, target), facts, rules):
         rule = finding.rule
-        name, version = finding.packages[0]
+        name, other = finding.packages[0][0], " ".join(finding.packages[1])
         yield Drift(
             "matrix",
             "broken",
             said(finding),
             name,
-            finding.wanted,
-            version,
+            finding.wanted if rule.verb == "needs" else "",
+            other,
             lock.shown,
             lines.get(name, 0),
             "warning",
@@ -35,12 +35,12 @@ def drifts(lock: Lock, target: Target | None, rules: Matrix) -> Iterator[Drift]:
         )
 
 
-def packages(lock: Lock) -> list[Package]:
-    """What is locked, as the matrix judges it."""
+def packages(lock: Lock, target: Target | None) -> list[Package]:
+    """What is locked for the target, as the matrix judges it."""
     return [
         Package(one.name, one.version, any(file.kind == "wheel" for file in one.files))
         for one in lock.packages
-        if one.version
+        if one.version and one.applies(target)
     ]
 
 

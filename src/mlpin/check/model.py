@@ -68,6 +68,8 @@ class Checked(NamedTuple):
     """The same drift in groups, where many machines were compared."""
     environment: str = ""
     """The environment that was compared, as messages name it."""
+    command: str = "mlpin lock"
+    """What makes the locks anew."""
 
     @property
     def ok(self) -> bool:

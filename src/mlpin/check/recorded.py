@@ -1,7 +1,8 @@
 """Installed files against RECORD: what is gone or changed, and which distributions overwrite each other's files.
 
-Knows what installers and Python themselves rewrite, and keeps quiet about it. Nothing outside of the environment's
-prefix is read, whatever RECORD says. What a lock wants is not known here.
+Knows what installers and Python themselves rewrite, and keeps quiet about it. No path of RECORD leads out of the
+environment's prefix; where a file of the environment is a link (uv's into its cache), its end is read. What a lock
+wants is not known here.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import os
 import re
 import stat
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Literal, NamedTuple
 
+from mlpin.check.scripts import FOLDERS as SCRIPTS
+from mlpin.check.scripts import launcher
 from mlpin.stack.distributions import Distribution, Recorded
 
 HASHED = 4 * 1024 * 1024
@@ -26,19 +29,20 @@ _BY_INSTALLERS = {
     *("INSTALLER", "REQUESTED", "RECORD", "RECORD.jws", "RECORD.p7s", "direct_url.json", "provenance_url.json"),
     *("uv_cache.json", "uv_build.json"),
 }
-_BY_ITSELF = ("/lextab.py", "/yacctab.py", "/parsetab.py", "/dropin.cache")
-"""Tables that ply and Twisted write anew beside the modules that they are made from."""
+_BY_ITSELF = ("/lextab.py", "/yacctab.py", "/parsetab.py", "/dropin.cache", "/kernels/python3/kernel.json")
+"""Tables that ply and Twisted write anew beside the modules that they are made from; where ipykernel names Python."""
 _LITTER = re.compile(
     r"(?:tests?|docs?|examples?|benchmarks)/.*|setup\.py|conftest\.py|[^/]+\.(?:md|rst)"
     r"|(?:LICEN[CS]E|COPYING|NOTICE|README|CHANGE|AUTHORS)[^/]*",
     re.IGNORECASE,
 )
 """What wheels leave at the top of site-packages by mistake, where others do the same; nobody imports it."""
-_SPARED = re.compile(r"/tests?/")
+_SPARED = re.compile(r"/tests?/|/share/(?:doc|info|man)/")
 """What is deleted to make an image smaller."""
-_SCRIPTS = {"bin", "Scripts"}
 _NAMESPACE = 1024
 """Bytes. An __init__.py that only declares a namespace has no more."""
+_NO_FILES = ("/proc/", "/sys/", "/dev/")
+"""What lies there says that it is a file, and may never end."""
 
 Verdict = Literal["intact", "gone", "changed", "unknown"]
 
@@ -48,6 +52,15 @@ class Altered(NamedTuple):
 
     path: str
     gone: bool
+
+
+class _Outside(NamedTuple):
+    """A file outside of site-packages."""
+
+    one: Distribution
+    path: str
+    row: Recorded
+    verdict: Verdict
 
 
 class Overlap(NamedTuple):
@@ -79,7 +92,7 @@ class Files:
         """Pairs of distributions that overwrite each other's files, by name."""
         found: dict[tuple[Distribution, Distribution], list[str]] = {}
         for path, owned in self._contested.items():
-            if self._harmless(path, owned):
+            if _harmless(path, owned):
                 continue
             for (one, row), (other, another) in combinations(owned, 2):
                 if one.name != other.name and _differ(row.hash, another.hash):
@@ -92,32 +105,59 @@ class Files:
     def altered(self, distributions: Iterable[Distribution]) -> Mapping[Distribution, Sequence[Altered]]:
         """By distribution, its files that are gone or changed, if any. A file with two owners is left to `overlaps`.
 
-        Files outside of site-packages (scripts, manuals) are judged by the others in their directory: where none is as
-        it was installed, the environment was moved and they were rewritten, or they were left behind.
+        Files outside of site-packages (scripts, manuals) may have been left behind, and scripts rewritten, when an
+        environment was moved: that is told from what else is in their directory.
         """
         found: dict[Distribution, list[Altered]] = {}
-        outside: dict[str, list[tuple[Distribution, Altered]]] = {}
-        untouched: set[str] = set()
+        outside: dict[str, list[_Outside]] = {}
         for one in distributions:
             for path, row in self._rows.get(one, {}).items():
                 if path in self._contested:
                     continue
                 verdict = self._verdict(path, row)
-                if verdict == "gone" and _SPARED.search(row.path):
+                if verdict == "unknown" or (verdict == "gone" and _SPARED.search(row.path)):
                     continue
-                folder = os.path.dirname(path) if row.path.startswith(("../", "/")) else ""
-                if verdict == "intact" and folder:
-                    untouched.add(folder)
-                elif verdict in {"gone", "changed"}:
-                    altered = Altered(row.path, verdict == "gone")
-                    if folder:
-                        outside.setdefault(folder, []).append((one, altered))
-                    else:
-                        found.setdefault(one, []).append(altered)
-        for folder in outside.keys() & untouched:
-            for one, altered in outside[folder]:
-                found.setdefault(one, []).append(altered)
+                if row.path.startswith(("../", "/")):
+                    outside.setdefault(os.path.dirname(path), []).append(_Outside(one, path, row, verdict))
+                elif verdict != "intact":
+                    found.setdefault(one, []).append(Altered(row.path, verdict == "gone"))
+        for folder, files in outside.items():
+            for file in self._counting(folder, files):
+                found.setdefault(file.one, []).append(Altered(file.row.path, file.verdict == "gone"))
         return {one: sorted(files) for one, files in found.items()}
+
+    def _counting(self, folder: str, files: Sequence[_Outside]) -> Iterator[_Outside]:
+        """Of the files of a directory outside of site-packages those that were neither left behind nor rewritten."""
+        some_intact = any(file.verdict == "intact" for file in files)
+        launchers = []
+        for file in files:
+            if file.verdict == "gone":
+                if some_intact or _is_whole(folder, os.path.abspath(file.one.prefix)):
+                    yield file
+            elif file.verdict == "changed":
+                script = launcher(file.path, file.one) if os.path.basename(folder) in SCRIPTS else None
+                if script:
+                    launchers.append((file, script))
+                else:
+                    yield file
+        if not launchers:
+            return
+        in_place = self._has_intact_launcher(folder)
+        rewritten = any(script.generated for _, script in launchers)
+        for file, script in launchers:
+            if script.generated:
+                if in_place and not script.here and not script.anywhere:
+                    yield file
+            elif not rewritten and (in_place or script.here):
+                yield file
+
+    def _has_intact_launcher(self, folder: str) -> bool:
+        """Whether a script in a directory, whosever it is, still is what its installer wrote."""
+        return any(
+            os.path.dirname(path) == folder and launcher(path, one) and self._verdict(path, row) == "intact"
+            for one, rows in self._rows.items()
+            for path, row in rows.items()
+        )
 
     def _verdict(self, path: str, row: Recorded) -> Verdict:
         try:
@@ -126,7 +166,7 @@ class Files:
                 return "unknown"
             if stat.S_ISLNK(there.st_mode):
                 there = os.stat(path)
-                if not self._inside(path):  # a link into an installer's cache
+                if os.path.realpath(path).startswith(_NO_FILES):
                     return "unknown"
             if not stat.S_ISREG(there.st_mode):
                 return "changed"
@@ -148,21 +188,33 @@ class Files:
             known = self._known_inside[path] = os.path.join(os.path.realpath(path), "").startswith(self._roots)
         return known
 
-    def _harmless(self, path: str, owned: Sequence[tuple[Distribution, Recorded]]) -> bool:
-        """Whether it does not matter whose file is there: what is no script outside, and shared namespaces."""
-        if owned[0][1].path.startswith("../"):
-            return os.path.basename(os.path.dirname(path)) not in _SCRIPTS
-        if os.path.basename(path) != "__init__.py" or any((row.size or 0) > _NAMESPACE for _, row in owned):
-            return False
+
+def _harmless(path: str, owned: Sequence[tuple[Distribution, Recorded]]) -> bool:
+    """Whether it does not matter whose file is there: what is no script outside, and shared namespaces.
+
+    Of all but one owner only the size is known: who was installed last must not decide.
+    """
+    if owned[0][1].path.startswith("../"):
+        return os.path.basename(os.path.dirname(path)) not in SCRIPTS
+    return os.path.basename(path) == "__init__.py" and all((row.size or 0) <= _NAMESPACE for _, row in owned)
+
+
+def _is_whole(folder: str, prefix: str) -> bool:
+    """Whether a directory outside of site-packages, and so what was installed there, was not left behind.
+
+    `bin` is there where Python is, `share` and `include` where anything of them is. Who copies packages from one image
+    into another takes them to an interpreter of its own, not into an environment.
+    """
+    if not any(os.path.exists(os.path.join(prefix, name)) for name in ("pyvenv.cfg", "conda-meta")):
+        return False
+    if os.path.basename(folder) in SCRIPTS:
         try:
-            if not self._inside(path) or os.stat(path).st_size > _NAMESPACE or not os.path.isfile(path):
-                return False
-            with open(path, "rb") as file:
-                lines = file.read(_NAMESPACE).splitlines()
+            return any(name.startswith("python") for name in os.listdir(folder))
         except OSError:
             return False
-        code = [line for line in lines if line.strip() and not line.lstrip().startswith(b"#")]
-        return not code or any(b"extend_path" in line or b"declare_namespace" in line for line in code)
+    # `pip install --target` leaves paths that lead to the wrong place, below lib.
+    first = os.path.relpath(folder, prefix).split(os.sep)[0]
+    return first.lower() not in {".", "lib", "lib64"} and os.path.isdir(os.path.join(prefix, first))
 
 
 def _told(one: Distribution) -> dict[str, Recorded]:

@@ -25,8 +25,8 @@ class Gathered(NamedTuple):
 def gather(folder: Path, named: str) -> Gathered:
     """The snapshots in a directory (`*.json`) and in the directories in it; `named` is how messages name it.
 
-    A file that is no snapshot is kept as the reason. Raises `InputError` where there is no such directory, no file in
-    it, or two snapshots of one name.
+    A file that is no snapshot is kept as the reason, and so is one with the name of another before it. Raises
+    `InputError` where there is no such directory or no file in it.
     """
     paths = list(_files(folder, named))
     if not paths:
@@ -35,7 +35,6 @@ def gather(folder: Path, named: str) -> Gathered:
         )
     found: dict[str, Snapshot] = {}
     unreadable = []
-    twice = []
     for path in paths:
         place = os.path.join(named, path.relative_to(folder))
         try:
@@ -45,16 +44,12 @@ def gather(folder: Path, named: str) -> Gathered:
         except InputError as error:
             unreadable.append(error)
             continue
-        if one.name in found:
-            twice.append(f"`{one.name}`: {found[one.name].file} and {place}")
-        found.setdefault(one.name, one)
-    if twice:
-        raise InputError(
-            "two snapshots are of nodes with the same name",
-            where=named,
-            notes=(*twice[:5], *([f"{len(twice) - 5} more"] if len(twice) > 5 else [])),
-            hint="delete the older one, or name the node with `mlpin snapshot --name NAME`",
-        )
+        if one.name not in found:
+            found[one.name] = one
+            continue
+        message = f"has the same name as {found[one.name].file}, `{one.name}`"
+        hint = "delete the older one, or name the node with `mlpin snapshot --name NAME`"
+        unreadable.append(InputError(message, where=place, hint=hint))
     return Gathered(tuple(found.values()), tuple(unreadable))
 
 

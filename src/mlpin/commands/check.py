@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mlpin.check.model import Checked
     from mlpin.checking import Wanted
     from mlpin.machine import Machine
+    from mlpin.opening import RunOptions
 
 DESCRIPTION = (
     "Fails where something is not as the lock has it. What is always compared needs no network, and the passing of "
@@ -97,7 +99,9 @@ def run(options: argparse.Namespace) -> int:
     wanted = _wanted(options, asked.root)
     silent = options.quiet or options.format != "text" or not wanted.indexes
     with project_options.progress(silent=silent) as progress:
-        found = check(asked, wanted, progress.event if progress else None)
+        found = check(asked, wanted, progress.event if progress else None)._replace(command=_lock_command(options))
+    if options.output:
+        _spare(Path(os.path.abspath(options.output)), found, asked)
     _put(_rendered(found, options), options.output)
     return 0 if found.ok else 1
 
@@ -121,6 +125,15 @@ def _wanted(options: argparse.Namespace, root: Path) -> Wanted:
         strict=options.strict,
         deep=options.deep,
     )
+
+
+def _lock_command(options: argparse.Namespace) -> str:
+    """The command that makes the locks that are checked."""
+    from mlpin.checking import is_lock
+
+    path = "" if options.path == "." or is_lock(Path(options.path)) else f" {shlex.quote(options.path)}"
+    target = f" --target {shlex.quote(options.target)}" if options.target else ""
+    return f"mlpin lock{path}{target}" + (f" -o {shlex.quote(options.lock)}" if options.lock else "")
 
 
 def _environment(said: str | bool | None, root: Path) -> Path | None:
@@ -162,6 +175,17 @@ def _rendered(found: Checked, options: argparse.Namespace) -> str:
         return checked.text(found, quiet=options.quiet, verbose=options.verbose)
     render: Callable[[Checked], str] = import_module(f"mlpin.report.{FORMATS[options.format]}").text
     return render(found)
+
+
+def _spare(output: Path, found: Checked, asked: RunOptions) -> None:
+    """Raises `UsageError` where the report would replace a lock or a manifest: for `mlpin lock`, -o is the lock."""
+    from mlpin.checking import is_lock
+
+    if is_lock(output) or output == asked.path or output.name in {"pyproject.toml", *found.locks}:
+        raise UsageError(
+            f"-o {output.name} is where the report would be written",
+            hint="--lock says where the lock is; give -o another file",
+        )
 
 
 def _put(text: str, output: str | None) -> None:

@@ -17,7 +17,8 @@ DESCRIPTION = (
     "Says which packages two locks have differently, and what it means: CUDA line, cuDNN, driver and glibc floor, "
     "GPUs, Python, download size. OLD and NEW are each a lock, a directory with locks, the name of a target that is "
     "locked here, or a git revision (`main`, `HEAD~3`, `main:envs/pylock.toml`), tried in this order. Without NEW: a "
-    "revision against the working tree, or HEAD against that lock; without both: HEAD against the working tree. "
+    "revision against the working tree, `main:PATH` against PATH there, or HEAD against that lock; without both: HEAD "
+    "against the working tree. "
     "Exit code 1 where a file kept its name while its hash changed; other differences are no failure."
 )
 

@@ -75,6 +75,10 @@ def shown(result: LockResult, explanations: list[Explanation], options: argparse
         from mlpin.report import text
 
         say(text.summary(result, files, verbose=options.verbose))
+    elif any(target.difference and target.difference.alarms for target in result.targets):
+        from mlpin.report import text
+
+        complain(text.alarms(result, files))
     return exit_code(explanations)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from mlpin.errors import InputError
 from mlpin.export.base import Base, base_of, uv_image
-from mlpin.export.model import Exported, public
+from mlpin.export.model import Exported, printable, public
 from mlpin.lock.runtime import compiled, own_cuda
 from mlpin.report.wrap import wrapped
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _VENV = "/opt/venv"
 _PYTHONS = "/opt/python"
+_PLAIN = re.compile(r"[\w.][\w./+~@!-]*")
+"""A path that means itself in a COPY."""
 _SSH = re.compile(r"(git\+)?ssh://|[\w.-]+@[\w.-]+:(?!//)")
 
 
@@ -37,6 +40,12 @@ def dockerfile(exported: Exported) -> str:
             where=lock.shown,
             hint="lock for a target on Linux as well",
         )
+    if not lock.path.name.isprintable():
+        raise InputError(
+            f"`{printable(lock.path.name)}` cannot be written into a Dockerfile",
+            where=lock.shown,
+            hint="rename the lock",
+        )
     base = base_of(lock, target, exported.matrix)
     paths = _paths(exported)
     blocks = [
@@ -53,8 +62,9 @@ def _header(exported: Exported, target: Target, base: Base) -> Sequence[str]:
     lines += wrapped(f"Made by `mlpin export` from {lock.path.name}, for {target}. Build it there.", "# ", "# ")
     notes = [f"{base.why[0].upper()}{base.why[1:]}."] if base.why else []
     if _gpu(exported, target):
-        floor = lock.floor.get("driver")
-        needs = f"the NVIDIA driver {floor} or newer" if isinstance(floor, str) and floor else "NVIDIA's driver"
+        stated = lock.floor.get("driver")
+        floor = printable(stated) if isinstance(stated, str) else ""
+        needs = f"the NVIDIA driver {floor} or newer" if floor else "NVIDIA's driver"
         notes.append(f"The host needs {needs} and the NVIDIA Container Toolkit: `docker run --gpus all`.")
     for note in notes:
         lines += wrapped(note, "# ", "# ")
@@ -63,6 +73,7 @@ def _header(exported: Exported, target: Target, base: Base) -> Sequence[str]:
 
 def _build(exported: Exported, target: Target, base: Base, paths: Sequence[str]) -> Iterator[str]:
     """The stage that makes the environment."""
+    trees = {package.tree.place for package in exported.packages if package.tree}
     yield f"FROM {_platform(target)}{base.build} AS build"
     if tools := _tools(exported):
         yield "RUN apt-get update \\"
@@ -78,7 +89,7 @@ def _build(exported: Exported, target: Target, base: Base, paths: Sequence[str])
     yield "WORKDIR /app"
     yield _copy(exported.lock.path.name)
     for path in paths:
-        yield _copy(path)
+        yield _copy(path, tree=path in trees)
     mounts = ["--mount=type=cache,target=/root/.cache/uv"]
     if others := _other_indexes(exported):
         yield from wrapped(f"If {' or '.join(others)} wants a password:", "# ", "# ")
@@ -92,7 +103,8 @@ def _build(exported: Exported, target: Target, base: Base, paths: Sequence[str])
         said = f"{names} is compiled here. If its build wants torch, install that and its build tools in a step before"
         yield from wrapped(f"{said}, and add --no-build-isolation.", "# ", "# ")
     yield f"RUN {' '.join(mounts)} \\"
-    yield f"    uv pip sync --python {_VENV} {exported.lock.path.name}"
+    name = exported.lock.path.name
+    yield f"    uv pip sync --python {_VENV} {shlex.quote(f'./{name}' if name.startswith('-') else name)}"
 
 
 def _run(exported: Exported, target: Target, base: Base, paths: Sequence[str]) -> Iterator[str]:
@@ -108,9 +120,8 @@ def _run(exported: Exported, target: Target, base: Base, paths: Sequence[str]) -
     yield "USER app"
     yield "WORKDIR /app"
     kept = {package.tree.place for package in exported.packages if package.tree and package.tree.editable}
-    for path in paths:
-        if path in kept:
-            yield _copy(path)
+    for path in sorted(kept.intersection(paths)):
+        yield _copy(path, tree=True)
     yield "# Your own code comes here: COPY --chown=app . ."
     yield 'CMD ["python"]'
 
@@ -158,13 +169,17 @@ def _paths(exported: Exported) -> Sequence[str]:
     return sorted(found)
 
 
-def _copy(path: str) -> str:
-    """A COPY of something to where it lies below the work folder."""
-    text = path.replace("\\", "\\\\").replace("$", "\\$")
-    folder = text.rstrip("/") if text not in {".", "./"} else "."
-    if re.search(r"[\s\"'\[\]]", text):
-        return f"COPY {json.dumps([text, f'./{folder}'])}"
-    return f"COPY {text} ./" if "/" not in folder and folder == text else f"COPY {text} ./{folder}"
+def _copy(path: str, *, tree: bool = False) -> str:
+    """A COPY of a file, or a folder, to where it lies below the work folder."""
+    path = str(PurePosixPath(path))
+    # Of a folder, what is in it is copied.
+    to = f"./{path}/" if tree and path != "." else "./" if "/" not in path else f"./{path}"
+    if _PLAIN.fullmatch(path):
+        return f"COPY {path} {to}"
+    # The source is a pattern, and in both words Docker takes quotes and variables for its own.
+    words = [re.sub(r"([*?\[])", r"[\1]", f"./{path}"), to]
+    escaped = [re.sub(r"([\\$'\"])", r"\\\1", word) for word in words]
+    return f"COPY {json.dumps(escaped, ensure_ascii=False)}"
 
 
 def _other_indexes(exported: Exported) -> Sequence[str]:

@@ -6,8 +6,9 @@ from functools import partial
 
 from mlpin.errors import InputError
 from mlpin.image.changes import after
-from mlpin.image.model import Image, machine_of
-from mlpin.image.parse import Dockerfile, Stage, expanded, parse
+from mlpin.image.model import Image, machine_of, without_credentials
+from mlpin.image.parse import Dockerfile, Stage, parse
+from mlpin.image.variables import expanded
 from mlpin.matrix.images import PACKAGES, Reference, distribution, find
 from mlpin.matrix.matrix import Matrix
 
@@ -45,13 +46,19 @@ class _Reader:
         while (below := self._earlier(self._base(self.file.stages[chain[-1]])[0] or "", chain[-1])) is not None:
             chain.append(below)
         image = self._from(self.file.stages[chain[-1]])
-        known = distribution(self.rules.distributions, image.system)
         machine = next((found for at in chain if (found := self._machine(self.file.stages[at]))), "")
         image = image._replace(machine=machine)
+        system, python = "", ""
         for at in reversed(chain):
             for one in self.file.stages[at].instructions:
-                image = after(image, one, partial(self._other, before=at), known.python if known else "")
+                if image.system != system:
+                    system, python = image.system, self._python(image.system)
+                image = after(image, one, partial(self._other, before=at), python)
         return image
+
+    def _python(self, system: str) -> str:
+        release = distribution(self.rules.distributions, system)
+        return release.python if release else ""
 
     def _base(self, stage: Stage) -> tuple[str | None, str]:
         return expanded(stage.base, self.file.arguments)
@@ -74,16 +81,17 @@ class _Reader:
         return known_image(made, self.shown, 0, self.rules) if made else None
 
     def _from(self, stage: Stage) -> Image:
-        base, missing = self._base(stage)
+        base, why = self._base(stage)
         if base is None:
-            said = f"the base image `{stage.base}` depends on `{missing}`, which has no value in the file"
-            return Image(f"the base image `{stage.base}`", self.shown, stage.line, notes=(said,))
+            subject = f"the base image `{without_credentials(stage.base)}`"
+            return Image(subject, self.shown, stage.line, notes=(f"{subject} {why}",))
         return known_image(base, self.shown, stage.line, self.rules)
 
 
 def known_image(named: str, shown: str, line: int, rules: Matrix) -> Image:
     """What the matrix knows of an image by its name."""
-    reference = Reference.parse(named)
+    named = without_credentials(named)
+    reference = Reference.parse(named.removeprefix("****@"))
     image = Image(f"the base image `{named}`", shown, line)
     if named.lower() == "scratch":
         return image._replace(notes=("it starts from `scratch`, so what is in the image is not known",))

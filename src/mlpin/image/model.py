@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+_DIGEST = re.compile(r"(?i)@(?:sha\d+:[^@]*|\$\{?\w*(?:digest|sha\d*)\}?)$")
+_SCHEME = re.compile(r"(?i)(?:https?|docker|oci)://")
 
 
 class Image(NamedTuple):
@@ -37,6 +41,16 @@ class Image(NamedTuple):
     """Branches of drivers older than its CUDA on which a container of it starts as well; None: not known."""
     notes: tuple[str, ...] = ()
     """Why something is not known, in whole sentences without a full stop."""
+
+
+def without_credentials(name: str) -> str:
+    """The name of an image as it may be shown: `****@reg.example/python:3.9` of one with user and password."""
+    digest = _DIGEST.search(name)
+    user, at, _ = name[: digest.start() if digest else None].rpartition("@")
+    if not at:
+        return name
+    scheme = _SCHEME.match(user)
+    return f"{scheme[0] if scheme else ''}****{name[len(user) :]}"
 
 
 def machine_of(platform: str) -> str:

@@ -7,12 +7,13 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from mlpin.image.variables import expanded
+
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z]+)\s*=\s*(\S+)\s*")
 _HEREDOC = re.compile(r"(?:^|\s)\d*<<(-?)(['\"]?)([A-Za-z_][A-Za-z0-9_]*)\2(?=\s|$)")
+_LONG = 10_000
+"""Characters of an ARG; shlex takes time by their square."""
 _FLAG = re.compile(r"--[a-z-]+(?:=\S*)?\s+")
-_VARIABLE = re.compile(
-    r"\\(?P<escaped>.)|\$(?:(?P<plain>\w+)|\{(?P<name>\w+)(?:(?P<verb>:?[-+])(?P<other>(?:[^{}]|\{[^}]*\})*))?\})"
-)
 
 
 class Instruction(NamedTuple):
@@ -59,31 +60,6 @@ def parse(text: str) -> Dockerfile:
     return Dockerfile(tuple(_stage(head, tuple(rest)) for head, rest in found), arguments)
 
 
-def expanded(text: str, values: Mapping[str, str | None]) -> tuple[str | None, str]:
-    """`text` with its variables, and an empty text; or None, and the variable that has no value here."""
-    missing = ""
-
-    def value(match: re.Match[str]) -> str:
-        nonlocal missing
-        if match["escaped"] is not None:
-            return str(match["escaped"])
-        name = match["plain"] or match["name"]
-        known, verb, other = values.get(name), match["verb"] or "", match["other"] or ""
-        there = bool(known) if verb.startswith(":") else known is not None
-        if verb.endswith("-") and not there:
-            known = expanded(other, values)[0]
-        elif verb.endswith("+"):
-            known = expanded(other, values)[0] if there else ""
-        if known is None:
-            missing = missing or name
-        return known or ""
-
-    made = _VARIABLE.sub(value, text)
-    if not missing and (odd := re.search(r"\$\{?(\w*)", made)) and "$" in text:
-        missing = odd[1] or "$"
-    return (None, missing) if missing else (made, "")
-
-
 def _stage(head: Instruction, instructions: tuple[Instruction, ...]) -> Stage:
     words = head.text.split()
     platform = ""
@@ -96,6 +72,8 @@ def _stage(head: Instruction, instructions: tuple[Instruction, ...]) -> Stage:
 
 
 def _words(text: str) -> list[str]:
+    if len(text) > _LONG:
+        return text.split()
     try:
         return shlex.split(text)
     except ValueError:  # a quote that is not closed
@@ -113,7 +91,8 @@ def flags(text: str) -> tuple[Mapping[str, str], str]:
 
 
 def _instructions(text: str) -> Iterator[Instruction]:
-    lines = text.removeprefix("\ufeff").splitlines()
+    # Only this ends a line; a form feed, say, does not.
+    lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
     escape = _escape(lines)
     at = 0
     while at < len(lines):
@@ -130,8 +109,10 @@ def _instructions(text: str) -> Iterator[Instruction]:
             parts.append(line.rstrip().removesuffix(escape) if going else line)
         if not parts:
             continue
-        name, _, rest = " ".join(part.strip() for part in parts).partition(" ")
-        made = [rest.strip()]
+        joined = " ".join(part.strip() for part in parts).strip()
+        name = joined.split(None, 1)[0] if joined else ""
+        rest = joined[len(name) :].lstrip()
+        made = [rest]
         if name.upper() in {"RUN", "COPY", "ADD"}:
             for dash, _, end in _HEREDOC.findall(rest):
                 last = _end(lines, at, end, tabs=bool(dash))

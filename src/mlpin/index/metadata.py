@@ -117,7 +117,7 @@ def dump(metadata: Metadata) -> bytes:
             metadata.name,
             metadata.version,
             metadata.requires_python,
-            metadata.dependencies,
+            [dependency[:8] for dependency in metadata.dependencies],
             metadata.extras,
             metadata.origin,
         ],

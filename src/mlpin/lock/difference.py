@@ -6,7 +6,8 @@ difference means for a machine is `meaning`'s work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mlpin.index.url import redacted, strip_credentials
@@ -21,16 +22,18 @@ if TYPE_CHECKING:
 Kind = Literal["added", "removed", "up", "down", "changed", "build", "source", "marker", "files"]
 """`build`: another local version (+cu124, +cu126) of the same public one. `changed`: a version that cannot be ordered.
 `source`: another index, commit, repository, directory or archive. `marker` and `files`: nothing else changed."""
+_STRONG = re.compile(r"sha(256|384|512)|sha3_(256|384|512)|blake2[bs]")
+"""Hashes that nobody can forge a file for."""
 KINDS: tuple[Kind, ...] = ("added", "removed", "up", "down", "changed", "build", "source", "marker", "files")
 
 
 class Detail(NamedTuple):
     """One thing of a package that is not its version."""
 
-    kind: Literal["index", "commit", "source", "marker", "file"]
+    kind: Literal["index", "commit", "source", "marker", "file", "hash"]
     old: str
     new: str
-    """Empty where there is none any more. A `file` with the same name twice has other bytes now."""
+    """Empty where there is none any more. A `file` with the same name twice has other bytes now. `hash`: algorithms."""
 
 
 class PackageChange(NamedTuple):
@@ -142,6 +145,7 @@ def _compared(old: LockedPackage | None, new: LockedPackage | None) -> tuple[Pac
         before, after = {file.name for file in old.files}, {file.name for file in new.files}
         files += [Detail("file", name, "") for name in sorted(before - after)]
         files += [Detail("file", "", name) for name in sorted(after - before)]
+        files += _lost_hashes(old, new)
         details += files
         kind = kind or ("files" if files else None)
     return (PackageChange(kind, new.name, old.version, new.version, "", tuple(details)) if kind else None), alarms
@@ -181,7 +185,7 @@ def _source(package: LockedPackage) -> tuple[str, str]:
         place = _shown(tree.place) + (f" at {tree.commit[:12]}" if tree.commit else "")
         place += f", {tree.subdirectory}" if tree.subdirectory else ""
         return tree.kind, place + (", editable" if tree.editable else "")
-    archive = next((file for file in package.files if file.kind == "archive"), None)
+    archive = next((file for file in package.files if file.direct), None)
     return ("archive", _shown(archive.url or archive.path)) if archive else ("index", _shown(package.index))
 
 
@@ -201,7 +205,49 @@ def _other_bytes(old: LockedPackage, new: LockedPackage) -> Iterator[Alarm]:
                 break
 
 
+def _lost_hashes(old: LockedPackage, new: LockedPackage) -> list[Detail]:
+    """Where a file had a strong hash and has none any more: what it had, and what is left."""
+    after = {file.name: sorted(file.hashes) for file in new.files if file.name}
+    lost = set()
+    for file in old.files:
+        left = after.get(file.name)
+        if left is not None and any(map(_strong, file.hashes)) and not any(map(_strong, left)):
+            lost.add(Detail("hash", ", ".join(filter(_strong, sorted(file.hashes))), ", ".join(left)))
+    return sorted(lost)
+
+
+def _strong(algorithm: str) -> bool:
+    return _STRONG.fullmatch(algorithm) is not None
+
+
 def _another_line(old: LockedPackage | None, new: LockedPackage | None, locks: tuple[str, str], rules: Matrix) -> bool:
-    """Whether the build line changed with it: that of the package, or that of the whole lock."""
-    own = (own_line(old, rules), own_line(new, rules)) if old and new else ("", "")
-    return any(before and after and before != after for before, after in (own, locks))
+    """Whether the package comes from another build line now: as it was recorded, or by the indexes that it is from."""
+    if old is None or new is None:
+        return False
+    before, after = own_line(old, rules), own_line(new, rules)
+    if before and after and before != after:
+        return True
+    before, after = _line_of_index(old.index, rules), _line_of_index(new.index, rules)
+    if before and after:
+        return before != after
+    # A package index carries one build of the family, often under the file name that an index of a line has too.
+    family = any(new.name in family.packages for family in rules.tables.families)
+    return family and bool(before or after) and bool(locks[0] and locks[1]) and locks[0] != locks[1]
+
+
+def _line_of_index(index: str, rules: Matrix) -> str:
+    """The build line that an index is of, on a mirror too: its URL ends in the line's path. Empty: of none."""
+    place = strip_credentials(index).partition("?")[0].partition("#")[0].rstrip("/")
+    return next((line.label for line in rules.tables.lines if place.endswith(f"/{line.path}")), "")
+
+
+def remaining(found: Difference, told: Collection[str]) -> tuple[PackageChange, ...]:
+    """What is left to tell where it was told already that the packages in `told` came, went or moved."""
+    left = []
+    for change in found.changes:
+        if change.name not in told:
+            left.append(change)
+        elif details := tuple(one for one in change.details if one.kind in {"index", "source", "marker"}):
+            kind: Kind = "marker" if all(one.kind == "marker" for one in details) else "source"
+            left.append(change._replace(kind=kind, old=change.new, details=details))
+    return tuple(left)

@@ -56,17 +56,26 @@ def dumps(tables: Mapping[str, Any]) -> str:
     return tomli_w.dumps({**tables, "tool": {"mlpin": own}})
 
 
-def read(path: Path) -> OldLock | None:
-    """The lock at `path`; None where there is none. Raises `InputError` where it is no lock."""
+def content(path: Path, shown: str) -> bytes | None:
+    """The bytes of a lock; None where there is none. Raises `InputError`, also for a pipe or a device."""
     try:
-        data = path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise InputError("this is no file", where=shown)
+        return path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        raise InputError(f"cannot be read: {error.strerror}", where=shown) from None
+
+
+def read(path: Path) -> OldLock | None:
+    """The lock at `path`; None where there is none. Raises `InputError` where it is no lock."""
+    data = content(path, str(path))
+    if data is None:
+        return None
     try:
         tables = tomllib.loads(data.decode())
-        _check(tables)
+        verify(tables)
         packages = tables["packages"]
         versions = {package["name"]: package["version"] for package in packages if "version" in package}
         names = frozenset(package["name"] for package in packages)
@@ -102,12 +111,12 @@ def unreadable(error: Exception, shown: str) -> InputError:
     return InputError(
         f"this is no lock that can be read ({reason})",
         where=shown,
-        hint="mend it, delete it to lock anew without its pins, or give another file with -o",
+        hint="mend it, or delete it and lock anew, without its pins",
     )
 
 
-def _check(tables: Mapping[str, Any]) -> None:
-    """Raise `ValueError` where what is used of a lock is not what PEP 751 has there."""
+def verify(tables: Mapping[str, Any]) -> None:
+    """Raise `ValueError` or `KeyError` where what is used of a lock is not what PEP 751 has there."""
     stated = tables["lock-version"]
     if not isinstance(stated, str) or stated.partition(".")[0] != "1":
         raise ValueError(f"lock-version is {stated!r}, and mlpin knows 1.0")

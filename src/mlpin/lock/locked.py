@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mlpin.errors import InputError
 from mlpin.fields import Fields
-from mlpin.lock.file import digest, unreadable
+from mlpin.lock.file import content, digest, unreadable, verify
 from mlpin.requirement import normalise
 from mlpin.settings import TargetSettings
 
@@ -44,6 +44,8 @@ class LockedFile(NamedTuple):
     """ISO 8601, or empty."""
     subdirectory: str = ""
     """Of an archive: where in it the project lies."""
+    direct: bool = False
+    """Whether the lock has it as an `archive`: it was asked for at its place, no index listed it."""
 
     @property
     def tags(self) -> str:
@@ -92,6 +94,10 @@ class LockedPackage(NamedTuple):
     yanked: bool = False
     """Whether it was yanked when it was locked already."""
 
+    def applies(self, target: Target | None) -> bool:
+        """Whether an installer takes it on the target, no extra and no group chosen; True where that cannot be told."""
+        return target is None or not self.marker or marker_holds(self.marker, target)
+
     def best(self, target: Target | None) -> LockedFile | None:
         """The file that an installer takes on the target; the first one where there is no target. None: a tree."""
         if target is None:
@@ -101,6 +107,17 @@ class LockedPackage(NamedTuple):
         if ranked:
             return min(ranked)[2]
         return next((file for file in self.files if file.kind != "wheel"), None)
+
+
+def marker_holds(marker: str, target: Target) -> bool:
+    """Whether a marker of a lock (PEP 751) holds on the target; one that is none does, for it restricts nothing."""
+    from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
+
+    chosen: dict[str, set[str]] = {"extras": set(), "dependency_groups": set()}
+    try:
+        return bool(Marker(marker).evaluate({**target.markers, **chosen}, "lock_file"))
+    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName):
+        return True
 
 
 class Lock:
@@ -241,7 +258,8 @@ def _file(kind: FileKind, fields: Fields) -> LockedFile:
 
     url, path, size = fields.string("url") or "", fields.string("path") or "", fields.data.get("size")
     name = fields.string("name") or (unquote(urlsplit(url).path) if url else path).rpartition("/")[2]
-    if kind == "archive" and name.endswith(".whl"):
+    direct = kind == "archive"
+    if direct and name.endswith(".whl"):
         kind = "wheel"
     uploaded = fields.data.get("upload-time")
     hashes = fields.table("hashes").data
@@ -254,6 +272,7 @@ def _file(kind: FileKind, fields: Fields) -> LockedFile:
         size if isinstance(size, int) else None,
         uploaded.isoformat() if isinstance(uploaded, datetime) else "",
         fields.string("subdirectory") or "",
+        direct,
     )
 
 
@@ -281,19 +300,16 @@ def _tree(fields: Fields) -> LockedTree | None:
 
 def read(path: Path, shown: str) -> Lock | None:
     """The lock at `path`; None where there is none. Raises `InputError` where it is no lock."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=shown) from None
-    return parsed(data, path, shown)
+    data = content(path, shown)
+    return None if data is None else parsed(data, path, shown)
 
 
 def parsed(data: bytes, path: Path, shown: str) -> Lock:
     """The lock that `data` holds, as if it lay at `path`. Raises `InputError` where it is no lock."""
     try:
         text = data.decode()
-        return Lock(tomllib.loads(text), text, path, shown)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        tables = tomllib.loads(text)
+        verify(tables)
+        return Lock(tables, text, path, shown)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, ValueError) as error:
         raise unreadable(error, shown) from None

@@ -129,17 +129,19 @@ def _gpus(old: list[str], new: list[str], rules: Matrix) -> tuple[tuple[str, ...
 def download(old: Lock, old_target: Target | None, new: Lock, new_target: Target | None) -> Download | None:
     """The download sizes on the targets; None where the same files are fetched, or as much."""
     before, after = _fetched(old, old_target), _fetched(new, new_target)
-    if before.keys() == after.keys():
-        return None
-    gone = _sum([size for key, size in before.items() if key not in after])
-    come = _sum([size for key, size in after.items() if key not in before])
+    same = {key for key in before.keys() & after.keys() if not _other_bytes(before[key], after[key])}
+    gone = _sum([one.size for key, one in before.items() if key not in same])
+    come = _sum([one.size for key, one in after.items() if key not in same])
     delta = None if gone is None or come is None else come - gone
-    unknown = [sum(size is None for size in sizes.values()) for sizes in (before, after)]
     if delta == 0:
         return None
-    return Download(
-        _sum([*before.values()]), _sum([*after.values()]), delta, (unknown[0], unknown[1]), (len(before), len(after))
-    )
+    sizes = [[one.size for one in files.values()] for files in (before, after)]
+    unknown = [some.count(None) for some in sizes]
+    return Download(_sum(sizes[0]), _sum(sizes[1]), delta, (unknown[0], unknown[1]), (len(before), len(after)))
+
+
+def _other_bytes(one: _Fetched, other: _Fetched) -> bool:
+    return bool(one.sha256 and other.sha256) and one.sha256 != other.sha256
 
 
 def _sum(sizes: list[int | None]) -> int | None:
@@ -147,9 +149,15 @@ def _sum(sizes: list[int | None]) -> int | None:
     return sum(known) if len(known) == len(sizes) else None
 
 
-def _fetched(lock: Lock, target: Target | None) -> dict[tuple[str, ...], int | None]:
-    """The size of each file that an installer fetches; None where it, or which file that is, is not known."""
-    found: dict[tuple[str, ...], int | None] = {}
+class _Fetched(NamedTuple):
+    """A file that an installer fetches; its size is None where it, or which file that is, is not known."""
+
+    size: int | None
+    sha256: str
+
+
+def _fetched(lock: Lock, target: Target | None) -> dict[tuple[str, ...], _Fetched]:
+    found: dict[tuple[str, ...], _Fetched] = {}
     for package in lock.packages:
         wanted = _wanted(package.marker, target)
         if wanted is False or (package.tree and package.tree.kind == "directory"):
@@ -157,9 +165,9 @@ def _fetched(lock: Lock, target: Target | None) -> dict[tuple[str, ...], int | N
         file = _file(package, target) if wanted else None
         if file is None:
             commit = package.tree.commit if package.tree else ""
-            found[package.name, package.version, package.marker, commit] = None
+            found[package.name, package.version, package.marker, commit] = _Fetched(None, "")
         else:
-            found[package.name, file.name, file.hashes.get("sha256", "")] = file.size
+            found[package.name, file.name] = _Fetched(file.size, file.hashes.get("sha256", "").lower())
     return found
 
 

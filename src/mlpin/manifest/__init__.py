@@ -67,6 +67,11 @@ def find(directory: Path) -> Found:
     )
 
 
+def has_sources(text: str) -> bool:
+    """Whether a pyproject.toml may say where its dependencies come from (`[tool.uv.sources]`)."""
+    return "tool.uv" in text
+
+
 def read(path: Path, context: Context) -> Manifest:
     """The manifest at `path`, its format told by its name, else by its content.
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 _LINE = re.compile(r"(?:^|[.+]|(?:pt|torch)\d+)(cu(?:da)?\d+|cpu|rocm\d[\d.]*\d|xpu)")
 _CUDA = re.compile(r"cu(?:da)?(\d+)")
-_TORCH = re.compile(r"(torch|pt)(\d+)(?:\.(\d+))?")
+_TORCH = re.compile(r"(torch|pt)(\d{1,9}(?!\d))(?:\.(\d+))?")
 _CONTAINER = 20
 """A major version that no torch has: `torch25.09` is the release of a vendor's container."""
 _ABI = re.compile(r"cxx11abi(true|false)")

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 @cache
 def version(text: str) -> Version | None:
     """The version that `text` is, None where it is none."""
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion is one; Python refuses numbers of thousands of digits with another
         return None
 
 

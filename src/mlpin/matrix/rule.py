@@ -26,7 +26,7 @@ SAME = "same"
 LABEL = "label"
 """In place of a range: what the package's own build label says (`+cu12torch2.4cxx11abiTRUE`) of torch."""
 
-_ARCH = re.compile(r"(?:sm|compute)_(\d+)(\d)([af]?)(\+PTX)?", re.IGNORECASE)
+_ARCH = re.compile(r"(?:sm|compute)_(\d{1,4})(\d)([af]?)(\+PTX)?", re.IGNORECASE)
 
 
 class Rule(NamedTuple):

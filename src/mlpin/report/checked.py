@@ -10,10 +10,11 @@ from mlpin.report.words import counted, joined, visible
 from mlpin.report.wrap import wrapped
 
 _WAYS_OUT = {
-    "manifest": "`mlpin lock` brings the lock up to date; versions that still fit stay.",
-    "lock": "`mlpin lock` makes the lock anew; its versions stay where they fit.",
-    "matrix": "`mlpin lock` chooses what is not known to be broken.",
+    "manifest": "`{command}` brings the lock up to date{options}; versions that still fit stay.",
+    "lock": "`{command}` makes the lock anew{options}; its versions stay where they fit.",
+    "matrix": "`{command}` takes what is not known to be broken, where your lines leave a choice.",
 }
+_OPTIONS = ", with the options that it was made with if there were any"
 _AGAIN = frozenset({"changed", "overwritten", "source"})
 _MORE = 100
 """So many of one check are printed, unless all are asked for."""
@@ -45,7 +46,9 @@ def text(found: Checked, *, quiet: bool = False, verbose: bool = False) -> str:
 def _way_out(check: str, some: Sequence[Drift], found: Checked) -> str:
     """What mends drift of one check; empty where no command does."""
     if check != "env":
-        return _WAYS_OUT.get(check, "")
+        if all(one.kind == "orphan" for one in some):
+            return ""
+        return _WAYS_OUT.get(check, "").format(command=visible(found.command), options=_OPTIONS)
     python = next((one.expected for one in some if one.kind == "python"), "")
     if python:
         minor = ".".join(python.split(".")[:2])

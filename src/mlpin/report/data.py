@@ -63,7 +63,7 @@ def _target(target: TargetResult, file: str) -> dict[str, Any]:
                 {"kind": one.kind, "name": one.name, "old": one.old or None, "new": one.new or None, "why": one.why}
                 for one in target.changes
             ],
-            **_meaning(target),
+            **_difference(target),
             "notes": [{"package": package, "message": message} for package, message in target.notes],
         }
     if isinstance(outcome, GaveUp):
@@ -79,13 +79,14 @@ def _target(target: TargetResult, file: str) -> dict[str, Any]:
     }
 
 
-def _meaning(target: TargetResult) -> dict[str, Any]:
-    """`meaning` and `alarms`: what the new lock means against the old one."""
+def _difference(target: TargetResult) -> dict[str, Any]:
+    """What else differs from the old lock, as `mlpin diff` has it, and what that means."""
     if target.difference is None:
-        return {"alarms": [], "meaning": []}
+        return {"other_changes": [], "alarms": [], "meaning": []}
     from mlpin.report import diffed_data
 
-    return diffed_data.meaning(target.difference)
+    others = diffed_data.changes(target.other_changes)
+    return {"other_changes": others, **diffed_data.meaning(target.difference)}
 
 
 def _edge(edge: Edge) -> dict[str, Any]:

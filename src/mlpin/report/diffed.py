@@ -58,7 +58,7 @@ def text(found: Sequence[Compared], *, quiet: bool = False) -> str:
             continue
         below = alarm_lines(one.alarms)
         if one.difference and not quiet:
-            below += [line for change in changes(one.difference) for line in wrapped(change, "  ", "      ")]
+            below += [line for change in changes(one.difference.changes) for line in wrapped(change, "  ", "      ")]
             below += meaning_lines(one.difference)
         lines += [""] if lines and (below or apart) else []
         lines += [*wrapped(heading(one), "", "  "), *below]
@@ -94,25 +94,31 @@ def alarm_lines(alarms: Iterable[Alarm]) -> list[str]:
     return [*lines, *wrapped(ADVICE, "  ", "  ")] if lines else []
 
 
-def changes(found: Difference) -> Iterator[str]:
-    """One line for each package; those that have changed nothing but their index, or marker, are put together."""
-    groups: dict[Detail, list[str]] = {}
-    for change in found.changes:
-        if detail := _alone(change):
-            groups.setdefault(detail, []).append(change.name)
-    for change in found.changes:
-        detail = _alone(change)
-        if detail is None or len(groups[detail]) < _GROUP:
+def changes(found: Sequence[PackageChange], *, brief: bool = False) -> Iterator[str]:
+    """One line for each package; those that have changed nothing but their index, or marker, are put together.
+
+    Where it is to be `brief`, so are those of which other files are locked.
+    """
+    groups: dict[str, list[str]] = {}
+    for change in found:
+        groups.setdefault(_alone(change, brief=brief), []).append(change.name)
+    for change in found:
+        words = _alone(change, brief=brief)
+        if not words or len(groups[words]) < _GROUP:
             yield visible(package(change))
-    for detail, names in sorted(groups.items()):
-        if len(names) >= _GROUP:
-            yield visible(f"~ {counted(len(names), 'package')}: {_detail(detail)}  ({', '.join(names)})")
+    for words, names in sorted(groups.items()):
+        if words and len(names) >= _GROUP:
+            yield visible(f"~ {counted(len(names), 'package')}: {words}  ({', '.join(names)})")
 
 
-def _alone(change: PackageChange) -> Detail | None:
-    """The index or the marker, where nothing else of the package changed."""
-    alone = change.kind in {"source", "marker"} and len(change.details) == 1
-    return change.details[0] if alone and change.details[0].kind in {"index", "marker"} else None
+def _alone(change: PackageChange, *, brief: bool) -> str:
+    """What other packages may share, where nothing else of this one changed; empty where they cannot."""
+    if change.kind not in {"source", "marker", "files"}:
+        return ""
+    if len(change.details) == 1 and change.details[0].kind in {"index", "marker", "hash"}:
+        return _detail(change.details[0])
+    files = all(one.kind == "file" and one.old != one.new for one in change.details)
+    return "other files of the same version" if brief and files else ""
 
 
 def package(change: PackageChange) -> str:

@@ -28,7 +28,7 @@ def _compared(one: Compared) -> dict[str, Any]:
             "old": len(one.old.packages) if one.old else None,
             "new": len(one.new.packages) if one.new else None,
         },
-        "changes": [_change(change) for change in differs.changes],
+        "changes": changes(differs.changes),
         **meaning(differs),
     }
 
@@ -51,6 +51,11 @@ def meaning(found: Difference) -> dict[str, Any]:
             }
         )
     return {"alarms": [_alarm(alarm) for alarm in found.alarms], "meaning": told}
+
+
+def changes(found: Sequence[PackageChange]) -> list[dict[str, Any]]:
+    """One object for each package."""
+    return [_change(change) for change in found]
 
 
 def _change(change: PackageChange) -> dict[str, Any]:

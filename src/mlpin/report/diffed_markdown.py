@@ -59,6 +59,6 @@ def _packages(one: Compared, *, listed: bool) -> list[str]:
     said = ", ".join(f"{counted(count, 'package')} {words}" for count, words in counts if count)
     if not listed:
         return [f"{said}. They are not listed: that is too long for a comment."]
-    lines = "\n".join(f"- {code(line)}" for line in changes(one.difference))
+    lines = "\n".join(f"- {code(line)}" for line in changes(one.difference.changes))
     folded = len(kinds) > _OPEN
     return [f"<details><summary>{said}</summary>", lines, "</details>"] if folded else [f"{said}:", lines]

@@ -10,8 +10,6 @@ from mlpin.pipeline import LockResult, TargetResult
 from mlpin.report.words import counted
 from mlpin.report.wrap import wrapped
 
-_CHANGES = 25
-
 
 def error(problem: MlpinError) -> str:
     """An error as it is printed: what, where, what else is known, the way out."""
@@ -58,8 +56,8 @@ def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
     lines = [f"{name}{counted(target.packages, 'package')} for {plan.target}"]
     if plan.detected:
         lines[-1] += f" ({' and '.join(plan.detected)} detected)"
-    shown = target.changes if verbose else target.changes[:_CHANGES]
-    for change in shown:
+    named = {line.name for line in plan.requirements}
+    for change in sorted(target.changes, key=lambda one: one.name not in named):
         if change.kind == "added":
             text = f"+ {change.name} {change.new}"
         elif change.kind == "removed":
@@ -67,16 +65,28 @@ def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
         else:
             text = f"~ {change.name} {change.old} -> {change.new}"
         lines += wrapped(f"{text}  ({change.why})", "  ", "      ")
-    if len(shown) < len(target.changes):
-        lines.append(f"  ({len(target.changes) - len(shown)} more changes: --verbose shows all)")
+    others = target.other_changes
     if target.difference is not None:
-        from mlpin.report.diffed import alarm_lines, meaning_lines
+        from mlpin.report.diffed import alarm_lines, changes, meaning_lines
 
+        lines += [line for change in changes(others, brief=True) for line in wrapped(change, "  ", "      ")]
         lines += [*meaning_lines(target.difference), *alarm_lines(target.difference.alarms)]
     for package, note in target.notes:
         lines += wrapped(f"{package}: {note}", "  ! ", "    ")
     if verbose and target.fresh and isinstance(target.outcome, Resolution):
         lines += [f"  {pin.name} {pin.version}" for pin in target.outcome.packages.values()]
-    done = "wrote" if target.fresh else "rewrote" if target.changes else "no package changed; rewrote"
+    same = target.difference is not None and not target.changes and not others
+    done = "wrote" if target.fresh else "no package changed; rewrote" if same else "rewrote"
     lines.append(f"  {done} {file}")
     return lines
+
+
+def alarms(result: LockResult, shown: Sequence[str]) -> str:
+    """The files that kept their names and not their bytes, for whoever reads no summary; empty where there is none."""
+    lines: list[str] = []
+    for target, file in zip(result.targets, shown, strict=True):
+        if target.difference is not None and target.difference.alarms:
+            from mlpin.report.diffed import alarm_lines
+
+            lines += [file, *alarm_lines(target.difference.alarms)]
+    return "".join(f"{line}\n" for line in lines)

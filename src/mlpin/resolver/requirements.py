@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from mlpin.candidate import PYTHON, Candidate, Key
-from mlpin.requirement import Origin, Source
+from mlpin.requirement import Origin, PathSource, Source
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
@@ -103,12 +103,16 @@ class Sourced:
         self.origin = origin
 
     def admits(self, candidate: Candidate) -> bool:
-        """Whether the candidate was made from that source."""
+        """Whether the candidate was made from that source; who asks for it editable gets it, too."""
         base = candidate.base or candidate
-        return base.source == self.source
+        return base.source is not None and _place(base.source) == _place(self.source)
 
     def __str__(self) -> str:
         return f"{self.key} @ {getattr(self.source, 'url', '') or getattr(self.source, 'path', '')}"
+
+
+def _place(source: Source) -> Source:
+    return source._replace(editable=False) if isinstance(source, PathSource) else source
 
 
 class PythonRange:

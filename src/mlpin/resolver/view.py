@@ -118,6 +118,18 @@ class View:
                 found += self._declared(line, extras=line.extras, overridden=line.name in self.policy.overrides)
         return found
 
+    def overrides(self) -> dict[str, list[Requirement]]:
+        """By name, what overrides say of it on this target."""
+        return {
+            name: [
+                requirement
+                for line in lines
+                if self.holds(line.marker)
+                for requirement in self._declared(line, extras=(), overridden=False)
+            ]
+            for name, lines in self.policy.overrides.items()
+        }
+
     def python_range(self, text: str, origin: Origin) -> Requirement:
         """The requirement that a Requires-Python makes."""
         return PythonRange(specifier(text), origin)
@@ -215,8 +227,8 @@ class View:
         if name == parent.name and not dependency.url:
             # `project[all]` refers to its own extras: the same version of itself.
             return [SameVersion(parent, origin, distribution(name, extra)) for extra in dependency.extras]
-        source: Source | None = None
-        if dependency.url:
+        source = dependency.source
+        if source is None and dependency.url:
             from mlpin.manifest.links import link
 
             source = link(dependency.url, bases=()).source

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from mlpin.errors import InputError
 from mlpin.index.url import redacted, strip_credentials
@@ -22,6 +22,9 @@ from mlpin.stack.folders import Folder, beginning, find
 from mlpin.stack.gathered import Gathered, is_name, is_version, printable
 from mlpin.stack.model import Pinned, Skipped
 
+TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "distribute", "pkg-resources", "mlpin"})
+"""What installers and `venv` put there themselves, and who checks it; pkg-resources is an old Debian's."""
+
 _INFO = {".dist-info": "METADATA", ".egg-info": "PKG-INFO"}
 _HEAD = 64 * 1024
 _RECORD = 64 * 1024 * 1024
@@ -31,6 +34,11 @@ _LONGEST_URL = 4096
 _HEADER = re.compile(r"(Name|Version)\s*:\s*(.*?)\s*")
 _TAG = re.compile(r"(?m)^Tag:[ \t]*([A-Za-z0-9_.]+-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+)[ \t]*\r?$")
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
+_REQUIRES = re.compile(r"(?mi)^Requires-Dist:[ \t]*([A-Z0-9][A-Z0-9._-]*)[ \t]*(?:\[([^]\n]*)\])?([^\n]*)")
+_EXTRA = re.compile(r"\bextra\s*==\s*['\"]([^'\"]*)")
+_NO_MORE = re.compile(r"\n\r?\n")
+"""What the headers of METADATA end with."""
+_WRITE_RECORDS = {"pip", "uv"}
 
 
 class Direct(NamedTuple):
@@ -77,6 +85,8 @@ class Distribution(NamedTuple):
     """Of the environment; what lies outside is no part of it."""
     system: bool = False
     """It belongs to the interpreter that a virtual environment was made from, or to the operating system."""
+    tool: bool = False
+    """It is one of `TOOLS`, or one of these needs it."""
 
     def record(self) -> tuple[Recorded, ...] | None:
         """The lines of RECORD that can be read; None where there is no RECORD (conda, Debian, .egg-info)."""
@@ -84,6 +94,23 @@ class Distribution(NamedTuple):
         if self.info.suffix != ".dist-info" or not path.is_file():
             return None
         return tuple(_recorded(beginning(path, _RECORD)))
+
+    def broken_record(self) -> Literal["", "gone", "not whole"]:
+        """What is wrong with RECORD, as far as that is sure; empty: nothing.
+
+        pip and uv always write one, and into it that and METADATA. Lines that are missing elsewhere are not seen.
+        """
+        if self.installer.lower() not in _WRITE_RECORDS or self.info.suffix != ".dist-info":
+            return ""
+        path = self.info / "RECORD"
+        if not path.is_file():
+            return "gone"
+        text = beginning(path, _RECORD)
+        if not text and (not os.access(path, os.R_OK) or path.stat().st_size):
+            return ""
+        paths = {one.path.lower() for one in _recorded(text)}
+        own = {f"{self.info.name}/{name}".lower() for name in ("METADATA", "RECORD")}
+        return "" if own <= paths and (text.endswith("\n") or len(text) >= _RECORD) else "not whole"
 
 
 class Environment(NamedTuple):
@@ -123,6 +150,8 @@ def _read(path: Path, shown: str) -> Environment:
     platform = _conda(found.records, gathered)
     packages = tuple(one for folder in found.folders for one in _distributions(folder, gathered))
     conda = gathered.stack()
+    needed = _with_needs(packages)
+    packages = tuple(one._replace(tool=one.name in needed) for one in packages)
     return Environment(
         shown, gathered.version("python") or found.python, platform, packages, conda.packages, conda.skipped
     )
@@ -179,6 +208,25 @@ def _distributions(folder: Folder, gathered: Gathered) -> Iterator[Distribution]
             folder.prefix,
             folder.system,
         )
+
+
+def _with_needs(packages: Sequence[Distribution]) -> set[str]:
+    """The names of `TOOLS` and of what those that are installed need, markers aside; of mlpin with its extras."""
+    installed = {one.name: one for one in reversed(packages)}
+    asked = [(name, frozenset[str]()) for name in sorted(TOOLS & installed.keys())]
+    seen = set(asked)
+    while asked:
+        name, extras = asked.pop()
+        found = installed.get(name)
+        metadata = _NO_MORE.split(beginning(found.info / "METADATA", _HEAD), maxsplit=1)[0] if found else ""
+        for needed, wanted, rest in _REQUIRES.findall(metadata):
+            extra = _EXTRA.search(rest)
+            if extra is None or name == "mlpin" or normalise(extra[1]) in extras:
+                one = (normalise(needed), frozenset(map(normalise, wanted.replace(",", " ").split())))
+                if one not in seen:
+                    seen.add(one)
+                    asked.append(one)
+    return {*TOOLS, *(name for name, _ in seen)}
 
 
 def _developed(link: Path) -> Path | None:
