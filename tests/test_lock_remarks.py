@@ -185,3 +185,11 @@ def test_what_interrupted_runs_left_is_swept(serve: Serve, project: Project) -> 
     project.requires("a", "b")
     project.lock("--cache-dir", "cache", index=index)
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_token_in_a_url_is_remarked(serve: Serve, project: Project) -> None:
+    index = serve(wheel("a", "1.0"))
+    project.requires(f"a @ {index.root}/files/a-1.0-py3-none-any.whl?token=s3cret")
+    ran = project.lock(index=index)
+    assert "a: a secret stands in its URL, and so in the lock" in ran.words
+    assert "s3cret" not in ran.out + ran.err

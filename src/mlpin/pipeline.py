@@ -263,6 +263,7 @@ def _lock_target(
     notes += _passed_over(outcome)
     notes += _missing_extras(outcome, view)
     notes += judged.notes
+    notes += [(name, "a secret stands in its URL, and so in the lock: netrc keeps it out") for name in _secret(tables)]
     if trees and len(trees) < len(pins):
         reason = "source trees have no hash: pip installs this lock with --no-require-hashes, uv as it is"
         notes.append((", ".join(trees), reason))
@@ -293,6 +294,18 @@ def _difference(project: Project, plan: TargetPlan, tables: Mapping[str, Any]) -
         return difference(old, files_target(old.stated, project.matrix), new, plan.target, project.matrix)
     except InputError:  # whatever is odd in the old one goes now
         return None
+
+
+def _secret(tables: Mapping[str, Any]) -> list[str]:
+    """The packages with a token in a URL, without which they could not be installed."""
+    from mlpin.index.url import redacted
+
+    return [
+        package["name"]
+        for package in tables["packages"]
+        for file in (*package.get("wheels", ()), package.get("sdist"), package.get("archive"), package.get("vcs"))
+        if file and redacted(file.get("url", "")) != file.get("url", "")
+    ]
 
 
 def _passed_over(outcome: Resolution) -> list[tuple[str, str]]:
