@@ -153,7 +153,7 @@ def test_nowhere_to_write_to(serve: Serve, project: Project, form: str) -> None:
 
 
 def test_a_reader_that_went_away_does_not_make_a_conflict_a_success(serve: Serve, project: Project) -> None:
-    project.write("requirements.txt", "".join(f"a=={number}\n" for number in range(2, 2000)))
+    project.write("requirements.txt", "".join(f"a=={number}\n" for number in range(2, 40)))
     index = serve(wheel("a", "1.0"))
     running = mlpin(
         project, "requirements.txt", "--format", "json", index=index, stdout=subprocess.PIPE, stderr=subprocess.PIPE
