@@ -616,3 +616,24 @@ def test_members_of_a_workspace_come_from_it_and_count(locked: Checked) -> None:
     assert locked.kinds() == []
     locked.write("libs/two/pyproject.toml", two.format('"lib<2"'))
     assert locked.kinds() == ["version lib"]
+
+
+def test_the_way_out_has_the_options_that_only_the_lock_knows_of(locked: Checked) -> None:
+    """Without them the lock would be made for another machine, or without an extra."""
+    locked.write(
+        "pyproject.toml",
+        '[project]\nname = "mine"\nversion = "1"\nrequires-python = ">=3.11"\n'
+        'dependencies = ["app"]\n[project.optional-dependencies]\nquick = ["speed"]\n',
+    )
+    options = ("--python", "3.12", "--platform", "windows-amd64", "--driver", "550.54", "--extra", "quick")
+    locked.locked(*options, "--pytorch-index-url", "none", index=locked.index)
+    assert locked.kinds() == []
+    locked.write("pyproject.toml", (locked.root / "pyproject.toml").read_text().replace('"app"', '"app<2"'))
+    words = locked.run("check").words
+    command = re.search(r"`mlpin (lock [^`]*)` brings", words)
+    assert command, words
+    assert locked.run(*command[1].split(), "--index-url", locked.index.url, "--pytorch-index-url", "none").code == 0
+    assert locked.kinds() == []
+    target = locked.tables()["tool"]["mlpin"]["target"]
+    assert (target["platform"], target["python"], target["driver"]) == ("windows-amd64", "3.12", "550.54")
+    assert "speed" in locked.versions()

@@ -305,7 +305,9 @@ def check(options: RunOptions, wanted: Wanted, on_event: Event | None = None) ->
     packages = sum(len(one.lock.packages) for one in locks)
     names = [one.lock.shown for one in locks]
     drift = [one.shown for one in run.drift]
-    return Checked(run.checks, names, packages, drift, wanted.strict, fleet, wanted.env_shown)
+    recalled = {one.plan.recalled for one in locks if one.plan}
+    again = recalled.pop() if len(recalled) == 1 else ()
+    return Checked(run.checks, names, packages, drift, wanted.strict, fleet, wanted.env_shown, options=again)
 
 
 def _told_apart(found: Mapping[str, Sequence[Drift]], locks: int) -> Iterator[Drift]:

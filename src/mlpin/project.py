@@ -17,12 +17,12 @@ from mlpin.lock import file as lock_file
 from mlpin.lock.locked import Lock
 from mlpin.manifest.model import Context, Manifest
 from mlpin.matrix.matrix import Matrix
+from mlpin.recalled import Recalled, recalled
 from mlpin.requirement import Declared
 from mlpin.settings import Settings, TargetSettings, merged
 from mlpin.target import Target, parse_platform, python_minor
 
 MLPIN_TOML, PYPROJECT = "mlpin.toml", "pyproject.toml"
-_HARDWARE = ("accelerator", "driver", "gpus", "cuda")
 _OF_REQUIREMENTS = ("constraints", "overrides", "MLPIN_CONSTRAINT", "MLPIN_OVERRIDE")
 Locks = Callable[[Path], Lock | None]
 """What reads the lock at a path."""
@@ -39,6 +39,8 @@ class TargetPlan(NamedTuple):
     extras: tuple[str, ...]
     groups: tuple[str, ...]
     detected: tuple[str, ...] = ()
+    recalled: tuple[str, ...] = ()
+    """Options of the command line that only the lock still knows of."""
 
 
 class Project(NamedTuple):
@@ -194,11 +196,12 @@ def _plans(
     plans = []
     for one, name, python in wanted:
         lock = _lock(read, name, folder, output)
-        then = settings
+        known = Recalled(one, settings)
         if locks:
-            one, then = _as_locked(one, settings, command_line, locks(lock), read, rules)  # noqa: PLW2901
-        chosen = python or next(iter(one.python or ()), None)
-        plans.append(_plan(read, then, one, name, chosen, lock, command_line, rules))
+            known = recalled(one, settings, command_line, locks(lock), read, rules)
+        chosen = python or next(iter(known.target.python or ()), None)
+        plan = _plan(read, known.settings, known.target, name, chosen, lock, command_line, rules)
+        plans.append(plan._replace(recalled=known.options))
     return tuple(plans)
 
 
@@ -280,46 +283,6 @@ def _plan(
     for group in chosen:
         requirements += read.groups[group]
     return TargetPlan(target, lock, tuple(dict.fromkeys(requirements)), extras, chosen, tuple(detected))
-
-
-def _as_locked(
-    one: TargetSettings,
-    settings: Settings,
-    command_line: Settings,
-    lock: Lock | None,
-    read: Manifest,
-    rules: Matrix,
-) -> tuple[TargetSettings, Settings]:
-    """The target, and the settings of its selection, with what nobody says as its lock has it."""
-    if lock is None or not lock.ours or not _sound(lock.stated, rules):
-        return one, settings
-    said = (command_line, one, settings)
-    silent = {
-        field: value
-        for field, value in lock.stated._asdict().items()
-        if field not in _HARDWARE and value and all(getattr(layer, field, None) is None for layer in said)
-    }
-    if not any(getattr(layer, field) for layer in said for field in _HARDWARE):
-        silent |= {field: getattr(lock.stated, field) for field in _HARDWARE}
-    if "platform" not in silent and lock.stated.platform not in {layer.platform for layer in said}:
-        silent.pop("glibc", None)  # of another platform than the one that is wanted now
-    if one.extras is None and settings.extras is None and not settings.all_extras:
-        silent["extras"] = tuple(name for name in lock.extras if name in read.extras)
-    if one.groups is None and settings.groups is None:
-        defaults = {*read.default_groups, *(settings.default_groups or ())}
-        silent["groups"] = tuple(name for name in lock.groups if name in read.groups and name not in defaults)
-    left_out = lock.options.get("default-groups")
-    if settings.default_groups is None and isinstance(left_out, list):
-        settings = settings._replace(default_groups=tuple(name for name in left_out if name in read.groups))
-    return one._replace(**silent), settings
-
-
-def _sound(stated: TargetSettings, rules: Matrix) -> bool:
-    """Whether the target of a lock is one that there can be."""
-    try:
-        return bool(hardware.target_of(stated, rules))
-    except InputError:
-        return False
 
 
 def _lock_name(stem: str) -> str:

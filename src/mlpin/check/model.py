@@ -70,6 +70,8 @@ class Checked(NamedTuple):
     """The environment that was compared, as messages name it."""
     command: str = "mlpin lock"
     """What makes the locks anew."""
+    options: Sequence[str] = ()
+    """The options for that command which the locks were made with and nobody says but they."""
 
     @property
     def ok(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from mlpin.check.model import Checked, Drift
@@ -10,11 +11,10 @@ from mlpin.report.words import counted, joined, visible
 from mlpin.report.wrap import wrapped
 
 _WAYS_OUT = {
-    "manifest": "`{command}` brings the lock up to date{options}; versions that still fit stay.",
-    "lock": "`{command}` makes the lock anew{options}; its versions stay where they fit.",
+    "manifest": "`{command}` brings the lock up to date; versions that still fit stay.",
+    "lock": "`{command}` makes the lock anew; its versions stay where they fit.",
     "matrix": "`{command}` takes what is not known to be broken, where your lines leave a choice.",
 }
-_OPTIONS = ", with the options that it was made with if there were any"
 _AGAIN = frozenset({"changed", "overwritten", "source"})
 _MORE = 100
 """So many of one check are printed, unless all are asked for."""
@@ -48,15 +48,14 @@ def _way_out(check: str, some: Sequence[Drift], found: Checked) -> str:
     if check != "env":
         if all(one.kind == "orphan" for one in some):
             return ""
-        return _WAYS_OUT.get(check, "").format(command=visible(found.command), options=_OPTIONS)
+        command = " ".join([found.command, *map(shlex.quote, found.options)])
+        return _WAYS_OUT.get(check, "").format(command=visible(command))
     python = next((one.expected for one in some if one.kind == "python"), "")
     if python:
         minor = ".".join(python.split(".")[:2])
         return f"An environment keeps its Python: make a new one (`uv venv --python {minor}`), and sync it."
     if all(one.severity == "warning" for one in some):
         return ""
-    import shlex
-
     lock = found.locks[0] if len(found.locks) == 1 else "pylock.toml"
     # What is there in the right version stays as it is, unless it is installed again.
     again = " --reinstall" if any(one.kind in _AGAIN or (one.kind == "missing" and one.found) for one in some) else ""
