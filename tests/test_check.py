@@ -637,3 +637,48 @@ def test_the_way_out_has_the_options_that_only_the_lock_knows_of(locked: Checked
     target = locked.tables()["tool"]["mlpin"]["target"]
     assert (target["platform"], target["python"], target["driver"]) == ("windows-amd64", "3.12", "550.54")
     assert "speed" in locked.versions()
+
+
+def test_sources_of_the_workspace_count_for_its_members(locked: Checked) -> None:
+    """As uv has it: a member that says no place itself gets that of its root."""
+    locked.index.add(wheel("two", "9.9"))
+    locked.write("libs/one/pyproject.toml", '[project]\nname = "one"\nversion = "1"\ndependencies = ["two"]\n')
+    locked.write("libs/two/pyproject.toml", '[project]\nname = "two"\nversion = "1"\n')
+    more = '[tool.uv.workspace]\nmembers = ["libs/*"]\n[tool.uv.sources]\n'
+    more += "one = { workspace = true }\ntwo = { workspace = true }\n"
+    locked.requires("one", more=more, mlpin='python = "3.11"')
+    locked.lock(index=locked.index)
+    assert package(locked.tables(), "two")["directory"]["path"] == "libs/two"
+    assert locked.kinds() == []
+    (locked.root / "libs/two").rename(locked.root / "libs/moved")
+    assert locked.kinds() == ["source two"]
+    assert locked.lock(index=locked.index).code == 0
+    assert package(locked.tables(), "two")["directory"]["path"] == "libs/moved"
+
+
+def test_extras_of_a_directory_are_followed(locked: Checked) -> None:
+    part = '[project]\nname = "part"\nversion = "1"\ndependencies = []\n[project.optional-dependencies]\n'
+    locked.write("part/pyproject.toml", part + 'x = ["lib"]\nall = ["part[x]"]\n')
+    locked.requires("part[all] @ ./part", mlpin='python = "3.11"')
+    locked.lock(index=locked.index)
+    locked.write("part/pyproject.toml", part + 'x = ["lib"]\nall = ["part[x]"]\n# changed\n')
+    assert locked.kinds() == []
+    locked.write("part/pyproject.toml", part + 'x = ["lib<2"]\nall = ["part[x]"]\n')
+    assert locked.kinds() == ["version lib"]
+
+
+def test_choices_about_the_files_of_indexes_do_not_count_for_a_direct_one(locked: Checked) -> None:
+    locked.write("part/pyproject.toml", '[project]\nname = "part"\nversion = "1.0.dev1"\n')
+    locked.requires("part @ ./part", "lib", mlpin='python = "3.11"\nprerelease = "disallow"\nonly-binary = [":all:"]')
+    locked.lock(index=locked.index)
+    locked.requires(
+        "part @ ./part", "lib>=1", mlpin='python = "3.11"\nprerelease = "disallow"\nonly-binary = [":all:"]'
+    )
+    assert locked.kinds() == []
+
+
+def test_how_versions_were_chosen_stands_in_the_way_out(locked: Checked) -> None:
+    locked.requires("app", mlpin='python = "3.11"')
+    locked.locked("--resolution", "lowest", "--only-binary", ":all:", index=locked.index)
+    locked.requires("app>2", mlpin='python = "3.11"')
+    assert "`mlpin lock --resolution lowest --only-binary :all:` brings" in locked.run("check").words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -65,7 +66,7 @@ def fingerprint(project: Project, plan: TargetPlan) -> str:
         "pins": {name: [str(pin) for pin in pins] for name, pins in sorted((settings.pins or {}).items())},
         "metadata": [str(item) for item in settings.metadata or ()],
         "indexes": [[place.url, place.name] for place in (*known.searched, *known.flat, *known.named.values())],
-        "trees": [trees[path] for path in sorted(trees)],
+        "trees": sorted([os.path.relpath(path, plan.lock.parent), found] for path, found in trees.items()),
     }
     text = json.dumps(inputs, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
@@ -74,8 +75,6 @@ def fingerprint(project: Project, plan: TargetPlan) -> str:
 def _declared(line: Declared, plan: TargetPlan) -> list[Any]:
     source = line.source
     if isinstance(source, PathSource):
-        import os
-
         # Relative, so that a checkout elsewhere has the same fingerprint.
         shown = f"{os.path.relpath(source.path, plan.lock.parent)} {source.editable} {source.subdirectory}"
     else:
@@ -90,10 +89,9 @@ def _trees(lines: Sequence[Declared], trees: dict[str, str]) -> None:
             continue
         path = Path(line.source.path) / line.source.subdirectory
         trees[line.source.path] = _tree(path)
-        with suppress(OSError, UnicodeDecodeError, MlpinError):
-            if manifest.has_sources((path / "pyproject.toml").read_text(encoding="utf-8")):
-                read = manifest.read(path / "pyproject.toml", Context(path, {}, no_fetch))
-                _trees([*read.requirements, *(one for some in read.extras.values() for one in some)], trees)
+        with suppress(MlpinError):
+            read = manifest.read(path / "pyproject.toml", Context(path, {}, no_fetch))
+            _trees([*read.requirements, *(one for some in read.extras.values() for one in some)], trees)
 
 
 def _tree(path: Path) -> str:

@@ -66,7 +66,7 @@ def recalled(
         defaults = {*read.default_groups, *(settings.default_groups or ())}
         silent["groups"] = tuple(name for name in lock.groups if name in read.groups and name not in defaults)
     left_out = lock.options.get("default-groups")
-    options = _options(silent, lock)
+    options = (*_options(silent, lock), *_choices(settings, lock))
     if settings.default_groups is None and isinstance(left_out, list):
         settings = settings._replace(default_groups=tuple(name for name in left_out if name in read.groups))
         options += () if left_out else ("--no-default-groups",)
@@ -85,6 +85,16 @@ def _options(silent: Mapping[str, Any], lock: Lock) -> tuple[str, ...]:
             continue
         for one in (value,) if isinstance(value, str) else value or ():
             words += [option, str(one)]
+    return tuple(words)
+
+
+def _choices(settings: Settings, lock: Lock) -> tuple[str, ...]:
+    """The options for how versions were chosen, which the settings do not say."""
+    words: list[str] = []
+    for key in ("prerelease", "resolution", "index-strategy", "exclude-newer", "only-binary", "no-binary"):
+        value = lock.options.get(key)
+        if value and getattr(settings, key.replace("-", "_")) is None:
+            words += [f"--{key}", value if isinstance(value, str) else ",".join(map(str, value))]
     return tuple(words)
 
 

@@ -152,8 +152,8 @@ class Sources:
             from mlpin.index import sdist
 
             found = sdist.project_metadata(texts["pyproject.toml"], f"{shown}/pyproject.toml")
-            if found is not None and path is not None and manifest.has_sources(texts["pyproject.toml"]):
-                found = self._with_sources(found, path)
+            if found is not None and path is not None:
+                found = self._with_sources(found, path, stated=manifest.has_sources(texts["pyproject.toml"]))
         if found is None and "PKG-INFO" in texts:
             from mlpin.index import metadata
 
@@ -173,9 +173,17 @@ class Sources:
             )
         return found
 
-    def _with_sources(self, found: Metadata, path: Path) -> Metadata:
-        """The metadata of a directory, with the places of its own [tool.uv.sources]: nothing else may stand in."""
-        read = manifest.read(path / "pyproject.toml", self._context)
+    def _with_sources(self, found: Metadata, path: Path, *, stated: bool) -> Metadata:
+        """The metadata of a directory, with the places that it or its workspace states: nothing else may stand in.
+
+        Raises `InputError` where it states places that cannot be read.
+        """
+        try:
+            read = manifest.read(path / "pyproject.toml", self._context)
+        except InputError:
+            if stated:
+                raise
+            return found
         return _as_metadata(found.name, found.version, found.requires_python, read.requirements, read.extras)
 
     def _by_manifest(self, texts: Mapping[str, str], path: Path | None) -> Metadata | None:

@@ -549,11 +549,11 @@ def test_a_record_that_leads_out_of_the_environment(site: Site, tmp_path: Path) 
     site.records("lib", rows)
     site.locks("lib")
     (found,) = site.drifts(deep=True)
-    assert (found.kind, found.found) == ("changed", "link.py (changed), pipe.py (changed)")
+    assert (found.kind, found.found) == ("changed", "link.py (changed), loop.py (gone), pipe.py (changed)")
     (site.site / "pipe.py").unlink()
     secret.unlink()
     (found,) = site.drifts()
-    assert found.found == "link.py (gone), out/secret (gone), pipe.py (gone)"
+    assert found.found == "link.py (gone), loop.py (gone), out/secret (gone), pipe.py (gone)"
 
 
 @pytest.mark.parametrize(

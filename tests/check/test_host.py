@@ -48,7 +48,9 @@ def lock(*, torch: str = "2.6.0+cu124", floor: dict[str, str] | None = None, **t
 
 
 def found(machine: Machine, of: Lock, pythons: set[str] | None = None) -> list[tuple[str, str]]:
-    drift = host.drifts(of, hardware.target_of(of.stated, RULES), machine, RULES, {"3.11"} if pythons is None else pythons)
+    drift = host.drifts(
+        of, hardware.target_of(of.stated, RULES), machine, RULES, {"3.11"} if pythons is None else pythons
+    )
     return [(one.kind, one.severity) for one in drift]
 
 

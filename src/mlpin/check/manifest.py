@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlpin.candidate import Key
 from mlpin.check.model import Drift
 from mlpin.errors import MlpinError
 from mlpin.index.url import local_path, strip_credentials
@@ -22,6 +23,7 @@ from mlpin.resolver.requirements import PythonRange, Sourced, Specified, specifi
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from mlpin.candidate import Candidate
     from mlpin.index.places import Places
     from mlpin.project import TargetPlan
     from mlpin.requirement import Origin, Requirement
@@ -125,11 +127,14 @@ class _Walk:
         """(name, extra) that somebody asks for."""
         self.sourced: set[str] = set()
         """The names that somebody asks for from a place of their own."""
+        self.editable: dict[str, set[bool]] = {}
+        """By name, whether those who ask for a directory want it editable."""
+        self.directories: dict[str, Candidate] = {}
+        """The directories that were read, by name."""
+        self._walked: set[Key] = set()
 
     def drifts(self, roots: Sequence[Requirement]) -> Iterator[Drift]:
         todo: list[tuple[Requirement, str]] = [(root, "") for root in reversed(roots)]
-        read: set[str] = set()
-        seen: set[str] = set()
         said: set[str] = set()
         while todo:
             requirement, parent = todo.pop()
@@ -138,42 +143,54 @@ class _Walk:
                 yield _drift("requires-python", needs, origin=requirement.origin, package=parent)
             if requirement.key.kind != "pypi":
                 continue
-            key = requirement.key
-            self.asked.add((key.name, key.extra))
-            self.sourced |= {key.name} if isinstance(requirement, Sourced) else set()
+            name = requirement.key.name
+            self.asked.add((name, requirement.key.extra))
             for drift in self._one(requirement, parent):
                 if drift.message not in said:
                     said.add(drift.message)
                     yield drift
-            if isinstance(requirement, Sourced) and isinstance(requirement.source, PathSource) and str(key) not in seen:
-                seen.add(str(key))
-                try:
-                    candidate = self.view.sourced(requirement)
-                    inner = list(self.view.requires(candidate))
-                except MlpinError as error:
-                    yield _drift("source", error.message, origin=requirement.origin, package=key.name)
-                    continue
-                read.add(key.name)
-                todo += [(one, key.name) for one in reversed(inner)]
+            try:
+                todo += [(one, name) for one in reversed(self._inside(requirement))]
+            except MlpinError as error:
+                yield _drift("source", error.message, origin=requirement.origin, package=name)
         yield from self._constraints()
         for package in self.packages:
             yield from self._choices(package)
             yield from self._dropped(package)
         if self.lock.ours:
-            yield from self._unneeded(read)
+            yield from self._unneeded(self.directories)
             left_out = self.lock.options.get("exclude")
             for name in left_out if isinstance(left_out, list) else ():
                 if name not in self.view.policy.exclude:
                     back = f"{name} was excluded when it was locked, and is not any more"
                     yield Drift("manifest", "option", back, str(name), file=self.lock.shown)
 
+    def _inside(self, requirement: Requirement) -> list[Requirement]:
+        """What a directory asks for by its own metadata, for each of its extras that somebody asks for. Raises."""
+        name = requirement.key.name
+        if isinstance(requirement, Sourced):
+            self.sourced.add(name)
+            if isinstance(requirement.source, PathSource):
+                self.editable.setdefault(name, set()).add(requirement.source.editable)
+                candidate = self.view.sourced(requirement)
+                self.directories.setdefault(name, candidate.base or candidate)
+        if name not in self.directories:
+            return []
+        keys = [Key("pypi", name, extra) for asked, extra in sorted(self.asked) if asked == name]
+        fresh = [key for key in keys if key not in self._walked]
+        self._walked.update(fresh)
+        return [one for key in fresh for one in self.view.requires(self.view.seen_as(self.directories[name], key))]
+
     def _one(self, requirement: Requirement, parent: str) -> Iterator[Drift]:
         key, origin = requirement.key, requirement.origin
-        line = f"`{origin.text or requirement}`" + (f", which {parent} asks for," if parent else "")
+        shown = str(requirement)
+        if isinstance(requirement, Sourced):
+            shown = f"{key} @ {_shown(requirement.source, self.lock.path.parent)}"
+        line = f"`{origin.text or shown}`" + (f", which {parent} asks for," if parent else "")
         locked = self.by_name.get(key.name, ())
         if not locked:
             said = f"{line} is not locked"
-            yield _drift("unlocked", said, origin=origin, package=key.name, expected=str(requirement))
+            yield _drift("unlocked", said, origin=origin, package=key.name, expected=shown)
             return
         for one in locked:
             drift = partial(_drift, origin=origin, package=key.name)
@@ -182,12 +199,17 @@ class _Walk:
                     wanted, found = _shown(requirement.source, self.lock.path.parent), _shown_package(one)
                     said = f"{key.name} is wanted from {wanted}, and locked from {found}"
                     yield drift("source", said, expected=wanted, found=found)
-            elif isinstance(requirement, Specified) and one.version and not _admits(requirement, one.version):
-                said = f"{line} is wanted, and {one.name} {one.version} is locked"
-                yield drift("version", said, expected=str(requirement), found=one.version)
+            elif isinstance(requirement, Specified) and not _admits(requirement, version := self._version(one)):
+                said = f"{line} is wanted, and {one.name} {version} is locked"
+                yield drift("version", said, expected=shown, found=version)
             if key.extra and self.lock.ours and key.extra not in one.extras:
                 said = f"{line} is wanted, and {one.name} is locked without its extra `{key.extra}`"
                 yield drift("extra", said, expected=str(key), found=one.name)
+
+    def _version(self, package: LockedPackage) -> str:
+        """The locked version; of a directory that was read, the one that it has."""
+        known = self.directories.get(package.name)
+        return package.version or (str(known.version) if known else "")
 
     def _choices(self, package: LockedPackage) -> Iterator[Drift]:
         """What the user says of where a package comes from, and of its files."""
@@ -197,6 +219,13 @@ class _Walk:
         if place and package.index and not place.flat and _bare(package.index) != _bare(place.url):
             said = f"{name} may come only from the index `{place.name}`, and it is locked from {package.index}"
             yield self._of(package, "index", said, expected=strip_credentials(place.url), found=package.index)
+        if wanted := policy.hashes.get(name):
+            for file in package.files:
+                if not wanted & {f"{kind}:{value}" for kind, value in file.hashes.items()}:
+                    said = f"{file.name} is locked, and none of its hashes is among those that the manifest states"
+                    yield self._of(package, "hash", said, expected=", ".join(sorted(wanted)), found=file.name)
+        if name in self.sourced:
+            return  # these choices are about the files of indexes
         kinds = {file.kind for file in package.files}
         if policy.binary_only(name) and kinds and "wheel" not in kinds:
             said = f"{name} may only be a wheel (only-binary), and its source archive is locked"
@@ -204,11 +233,6 @@ class _Walk:
         if policy.source_only(name) and "wheel" in kinds:
             said = f"{name} may only be a source archive (no-binary), and wheels are locked"
             yield self._of(package, "option", said, expected="sdist", found="wheel")
-        if wanted := policy.hashes.get(name):
-            for file in package.files:
-                if not wanted & {f"{kind}:{value}" for kind, value in file.hashes.items()}:
-                    said = f"{file.name} is locked, and none of its hashes is among those that the manifest states"
-                    yield self._of(package, "hash", said, expected=", ".join(sorted(wanted)), found=file.name)
         if policy.prerelease == "disallow" and _prerelease(package.version):
             said = f"pre-releases are disallowed, and {name} {package.version} is locked"
             yield self._of(package, "option", said, expected="no pre-release", found=package.version)
@@ -221,9 +245,17 @@ class _Walk:
     def _dropped(self, package: LockedPackage) -> Iterator[Drift]:
         """What nobody asks for from a place of its own any more, where only the manifest's lines ask for it."""
         name = package.name
-        if package.tree is None or name in self.sourced or (name, "") not in self.asked:
+        if package.tree is None or not self.lock.ours:
             return
-        if not any(name in other.dependencies for other in self.packages):
+        wanted = self.editable.get(name, set())
+        if package.tree.kind == "directory" and wanted and package.tree.editable not in wanted:
+            now, then = ("editable", "a copy") if True in wanted else ("a copy", "editable")
+            yield self._of(
+                package, "source", f"{name} is wanted as {now}, and locked as {then}", expected=now, found=then
+            )
+        if name in self.sourced or (name, "") not in self.asked:
+            return
+        if not any(name in other.dependencies for other in self.packages if other.name not in self.directories):
             place = _shown_package(package)
             said = f"{name} is locked from {place}, and it is not asked for from there any more"
             yield self._of(package, "source", said, found=place)
@@ -285,7 +317,7 @@ def _admits(requirement: Specified, text: str) -> bool:
     from mlpin.index.names import version
 
     try:
-        return not requirement.specifier.text or requirement.specifier.contains(version(text))
+        return not requirement.specifier.text or not text or requirement.specifier.contains(version(text))
     except ValueError:
         return True  # what is no version has been called invalid
 
@@ -316,7 +348,7 @@ def _from(package: LockedPackage, source: Source, lock: Lock) -> bool:
         wanted = _place(strip_credentials(source.url), folder)
         return any(_place(file.url or file.path, folder) == wanted for file in package.files)
     places = {_place(file.path, folder) for file in package.files if file.path}
-    if tree and tree.kind == "directory" and tree.editable == source.editable:
+    if tree and tree.kind == "directory":
         places.add(_place(tree.place, folder))
     return _place(source.path, folder) in places
 
@@ -339,7 +371,7 @@ def _shown(source: Source, folder: Path) -> str:
     if isinstance(source, UrlSource):
         return strip_credentials(source.url)
     if isinstance(source, PathSource):
-        return os.path.relpath(source.path, folder) + (" (editable)" if source.editable else "")
+        return os.path.relpath(source.path, folder)
     return source.index
 
 
@@ -347,7 +379,7 @@ def _shown_package(package: LockedPackage) -> str:
     tree = package.tree
     if isinstance(tree, LockedTree):
         if tree.kind == "directory":
-            return tree.place + (" (editable)" if tree.editable else "")
+            return tree.place
         part = f"#subdirectory={tree.subdirectory}" if tree.subdirectory else ""
         return f"{tree.place}@{tree.revision or tree.commit[:12]}{part}"
     return package.index or next((file.url or file.path for file in package.files), "nowhere")

@@ -7,6 +7,7 @@ wants is not known here.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -41,7 +42,7 @@ _SPARED = re.compile(r"/tests?/|/share/(?:doc|info|man)/")
 """What is deleted to make an image smaller."""
 _NAMESPACE = 1024
 """Bytes. An __init__.py that only declares a namespace has no more."""
-_NO_FILES = ("/proc/", "/sys/", "/dev/")
+_NO_FILES = ("/proc/", "/sys/")
 """What lies there says that it is a file, and may never end."""
 
 Verdict = Literal["intact", "gone", "changed", "unknown"]
@@ -166,10 +167,10 @@ class Files:
                 return "unknown"
             if stat.S_ISLNK(there.st_mode):
                 there = os.stat(path)
-                if os.path.realpath(path).startswith(_NO_FILES):
-                    return "unknown"
             if not stat.S_ISREG(there.st_mode):
                 return "changed"
+            if os.path.realpath(path).startswith(_NO_FILES):
+                return "unknown"
             algorithm, _, wanted = row.hash.partition("=")
             if wanted and (self._deep or there.st_size <= HASHED):
                 same = _digest(path, algorithm) == wanted
@@ -177,7 +178,9 @@ class Files:
                 same = row.size in {None, there.st_size}
         except (FileNotFoundError, NotADirectoryError):
             return "gone"
-        except (OSError, ValueError):
+        except OSError as error:
+            return "gone" if error.errno == errno.ELOOP else "unknown"
+        except ValueError:
             return "unknown"
         return "intact" if same else "changed"
 

@@ -23,7 +23,7 @@ _OTHER_PYTHON = re.compile(
     r"|\baltinstall\b|python[\w.-]{0,50}\.(?:sh|bash)\b|\b(?:install|setup|get|build)[-_]python"
 )
 """A script with Python in its name may be one that installs it."""
-_UV = re.compile(r"\buv(?:\s+-\S+)*\s+(?:sync|run|venv|python)\b|--python[= ]+[^\s/.$~]")
+_UV = re.compile(r"\buv(?:\s+(?!pip\b)\S+)*?\s+(?:sync|run|venv|python)\b|--python[= ]+[^\s/.$~]")
 """uv finds or fetches a Python by its version; `--python` with a path is one that is there."""
 _NUMBERED = re.compile(r"python3?(\.\d+|\d\d+|\S*\$)")
 _SYSTEM = re.compile(r"python3(-[a-z]\w*)*(=.*)?")

@@ -206,13 +206,13 @@ def _other_bytes(old: LockedPackage, new: LockedPackage) -> Iterator[Alarm]:
 
 
 def _lost_hashes(old: LockedPackage, new: LockedPackage) -> list[Detail]:
-    """Where a file had a strong hash and has none any more: what it had, and what is left."""
+    """Where a file has no strong hash in common by which it could be told to be the same: what it had, and has."""
     after = {file.name: sorted(file.hashes) for file in new.files if file.name}
     lost = set()
     for file in old.files:
-        left = after.get(file.name)
-        if left is not None and any(map(_strong, file.hashes)) and not any(map(_strong, left)):
-            lost.add(Detail("hash", ", ".join(filter(_strong, sorted(file.hashes))), ", ".join(left)))
+        left, had = after.get(file.name), sorted(filter(_strong, file.hashes))
+        if left is not None and had and not set(had) & set(left):
+            lost.add(Detail("hash", ", ".join(had), ", ".join(left)))
     return sorted(lost)
 
 

@@ -68,8 +68,8 @@ def find(directory: Path) -> Found:
 
 
 def has_sources(text: str) -> bool:
-    """Whether a pyproject.toml may say where its dependencies come from (`[tool.uv.sources]`)."""
-    return "tool.uv" in text
+    """Whether a pyproject.toml may say where its dependencies come from (`[tool.uv.sources]`, Poetry's tables)."""
+    return "tool.uv" in text or "tool.poetry" in text
 
 
 def read(path: Path, context: Context) -> Manifest:

@@ -51,6 +51,21 @@ class Sources:
             for position, fields in enumerate(entries):
                 steps: tuple[Step, ...] = (*table.path, key, position) if listed else (*table.path, key)
                 self._entry(name, fields, steps)
+        self._inherit()
+
+    def _inherit(self) -> None:
+        """Takes the sources of the workspace that this is a member of, where it says none of its own, as uv does."""
+        try:
+            root = next(self._roots(), None)
+            if root is None or root[0] == self.base.absolute() or self.base.absolute() not in _members(*root):
+                return
+            file = TomlFile.read(root[0] / "pyproject.toml", self.context)
+            above = Sources(file, file.fields.table("tool").table("uv").table("sources"), "", self.context)
+        except InputError:
+            return  # a file above that this project does not name
+        own = {*self._entries, *self.pins}
+        self._entries |= {name: entries for name, entries in above._entries.items() if name not in own}
+        self.inputs.append(file.path)
 
     def _entry(self, name: str, fields: Fields, steps: tuple[Step, ...]) -> None:
         origin = self.file.origin(steps)
@@ -109,12 +124,7 @@ class Sources:
                 hint="lock from a checkout of the whole workspace",
             )
         directory, workspace = root
-        members = {directory}
-        for pattern in workspace.strings("members") or ():
-            members.update(_globbed(directory, pattern))
-        for pattern in workspace.strings("exclude") or ():
-            members.difference_update(_globbed(directory, pattern))
-        for member in sorted(members):
+        for member in sorted(_members(directory, workspace)):
             manifest = member / "pyproject.toml"
             if manifest.is_file():
                 project = TomlFile.read(manifest, self.context).fields.table("project")
@@ -169,6 +179,16 @@ class Sources:
                 ) from None
             found.append(requirement._replace(marker=pep508.both(requirement.marker, rest)))
         return tuple(found)
+
+
+def _members(directory: Path, workspace: Fields) -> set[Path]:
+    """The directories of a workspace, its root's included."""
+    members = {directory}
+    for pattern in workspace.strings("members") or ():
+        members.update(_globbed(directory, pattern))
+    for pattern in workspace.strings("exclude") or ():
+        members.difference_update(_globbed(directory, pattern))
+    return members
 
 
 def _globbed(directory: Path, pattern: str) -> list[Path]:
