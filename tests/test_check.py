@@ -682,3 +682,17 @@ def test_how_versions_were_chosen_stands_in_the_way_out(locked: Checked) -> None
     locked.locked("--resolution", "lowest", "--only-binary", ":all:", index=locked.index)
     locked.requires("app>2", mlpin='python = "3.11"')
     assert "`mlpin lock --resolution lowest --only-binary :all:` brings" in locked.run("check").words
+
+
+def test_overrides_of_a_file_that_only_the_command_line_named(locked: Checked) -> None:
+    locked.requires("app>=2", mlpin='python = "3.11"')
+    locked.write("force.txt", "app==1.0\n")
+    assert locked.locked("--override", "force.txt", "-U", index=locked.index)["app"] == "1.0"
+    assert locked.kinds() == []
+    locked.requires("app>=2", "other", mlpin='python = "3.11"')
+    assert locked.kinds() == ["unlocked other"]
+    assert "`mlpin lock --override force.txt` brings" in locked.run("check").words
+    locked.requires("app>=2", mlpin='python = "3.11"\noverrides = ["app==1.0"]')
+    locked.locked("-U", index=locked.index)
+    locked.requires("app>=2", mlpin='python = "3.11"')
+    assert locked.kinds() == ["version app"]

@@ -7,6 +7,7 @@ index is asked; a directory that the project depends on is read, as far as its m
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from mlpin.check.model import Drift
 from mlpin.errors import MlpinError
 from mlpin.index.url import local_path, strip_credentials
 from mlpin.lock.locked import Lock, LockedPackage, LockedTree
-from mlpin.requirement import Declared, IndexSource, PathSource, Source, UrlSource, VcsSource
+from mlpin.requirement import Declared, IndexSource, PathSource, Source, UrlSource, VcsSource, normalise
 from mlpin.resolver.requirements import PythonRange, Sourced, Specified, specifier
 
 if TYPE_CHECKING:
@@ -127,6 +128,9 @@ class _Walk:
         """(name, extra) that somebody asks for."""
         self.sourced: set[str] = set()
         """The names that somebody asks for from a place of their own."""
+        given = {normalise(_word(text)) for text, _ in lock.given("overrides")}
+        self.overridden = given - view.policy.overrides.keys()
+        """Names whose lines did not count when it was locked, by a file that only the command line named."""
         self.editable: dict[str, set[bool]] = {}
         """By name, whether those who ask for a directory want it editable."""
         self.directories: dict[str, Candidate] = {}
@@ -199,6 +203,8 @@ class _Walk:
                     wanted, found = _shown(requirement.source, self.lock.path.parent), _shown_package(one)
                     said = f"{key.name} is wanted from {wanted}, and locked from {found}"
                     yield drift("source", said, expected=wanted, found=found)
+            elif key.name in self.overridden:
+                continue
             elif isinstance(requirement, Specified) and not _admits(requirement, version := self._version(one)):
                 said = f"{line} is wanted, and {one.name} {version} is locked"
                 yield drift("version", said, expected=shown, found=version)
@@ -383,6 +389,11 @@ def _shown_package(package: LockedPackage) -> str:
         part = f"#subdirectory={tree.subdirectory}" if tree.subdirectory else ""
         return f"{tree.place}@{tree.revision or tree.commit[:12]}{part}"
     return package.index or next((file.url or file.path for file in package.files), "nowhere")
+
+
+def _word(line: str) -> str:
+    """The name that a requirement begins with."""
+    return re.split(r"[^A-Za-z0-9._-]", line.strip(), maxsplit=1)[0]
 
 
 def _name(text: str) -> str:

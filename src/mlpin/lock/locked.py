@@ -147,6 +147,12 @@ class Lock:
             for fields, line in zip(self._root.tables("packages"), self._package_lines, strict=True)
         )
 
+    def given(self, key: str) -> Sequence[tuple[str, str]]:
+        """The `overrides` or `constraints` of files that the command line named, not of settings: (line, file)."""
+        lines = (line.rpartition("  # ")[::2] for line in self._own.strings(key) or ())
+        found = [(text, place.rpartition(":")[0]) for text, place in lines]
+        return [(text, file) for text, file in found if file and not file.endswith(".toml")]
+
     @property
     def ours(self) -> bool:
         """Whether mlpin made it."""
