@@ -696,3 +696,11 @@ def test_overrides_of_a_file_that_only_the_command_line_named(locked: Checked) -
     locked.locked("-U", index=locked.index)
     locked.requires("app>=2", mlpin='python = "3.11"')
     assert locked.kinds() == ["version app"]
+
+
+@pytest.mark.parametrize(
+    ("version", "found"), [("2.1.0", False), ("2.1+cu126", False), ("2.1rc1", True), ("2.1.1", True)]
+)
+def test_a_file_is_of_its_version_however_that_is_spelled(locked: Checked, version: str, found: bool) -> None:
+    edit(locked.root / "pylock.toml", lambda lock: package(lock, "lib").update(version=version), signed=False)
+    assert ("file lib" in locked.kinds("pylock.toml")) is found

@@ -95,7 +95,8 @@ def _other(package: LockedPackage, file: LockedFile) -> str:
     if isinstance(stated, str):
         return f"{package.name} {package.version}"
     try:
-        same = names.version(stated.version).release == names.version(package.version).release
+        one, other = names.version(stated.version), names.version(package.version)
+        same = names.version(one.public) == names.version(other.public)
     except ValueError:
         return ""  # what is no version has been called invalid
     return "" if stated.project == package.name and same else f"{package.name} {package.version}"
