@@ -15,6 +15,7 @@ from mlpin import manifest as manifests
 from mlpin.check.model import Check, Checked, Drift
 from mlpin.errors import InputError, MlpinError, UsageError
 from mlpin.lock import locked
+from mlpin.lock.file import is_name
 from mlpin.lock.locked import Lock
 from mlpin.manifest.model import Context
 from mlpin.opening import RunOptions, no_fetch, open_catalog, sources_of
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from mlpin.machine import Machine
     from mlpin.matrix.matrix import Matrix
     from mlpin.target import Target
-
-LOCK_NAMES = ("pylock.toml", "pylock.*.toml")
 
 
 class Wanted(NamedTuple):
@@ -151,8 +150,8 @@ class _Run:
         names = {plan.target.name for plan in project.plans}
         kept = {plan.lock for plan in project.plans}
         for folder in sorted({plan.lock.parent for plan in project.plans}):
-            for path in sorted(path for pattern in LOCK_NAMES for path in folder.glob(pattern)):
-                if path in kept:
+            for path in sorted(folder.iterdir()):
+                if path in kept or not is_lock(path):
                     continue
                 name = shown(path, self.options.root)
                 try:
@@ -324,10 +323,8 @@ def _told_apart(found: Mapping[str, Sequence[Drift]], locks: int) -> Iterator[Dr
 
 
 def is_lock(path: Path) -> bool:
-    """Whether a path names a lock, by its name (PEP 751)."""
-    import re
-
-    return re.fullmatch(r"pylock(\.[^.]+)?\.toml", path.name) is not None and not path.is_dir()
+    """Whether a path names a lock, by its name."""
+    return is_name(path.name) and not path.is_dir()
 
 
 def _declares(folder: Path) -> bool:
@@ -341,5 +338,4 @@ def _declares(folder: Path) -> bool:
 def _made_from(lock: Lock, project: Project) -> bool:
     """Whether a lock was made from a file of this project."""
     names = {path.name for path in (project.manifest.path, *project.manifest.inputs)}
-    places = {line.rpartition("  # ")[2].rpartition(":")[0] for line in lock.requirements}
-    return any(Path(place).name in names for place in places)
+    return any(Path(line.file).name in names for line in lock.lines("requirements") if line.file)

@@ -214,9 +214,7 @@ def _lock(read: Manifest, name: str, folder: Path, output: Path | None) -> Path:
 
 
 def _check_name(output: Path) -> None:
-    import re
-
-    if not re.fullmatch(r"pylock(\.[^.]+)?\.toml", output.name):
+    if not lock_file.is_name(output.name):
         raise UsageError(
             f"`{output.name}` is no name for a lock: installers look for pylock.toml or pylock.NAME.toml (PEP 751)",
             hint=f"-o {output.with_name('pylock.' + output.stem.replace('.', '-') + '.toml')}",

@@ -97,7 +97,7 @@ def _choices(settings: Settings, lock: Lock) -> tuple[str, ...]:
             words += [f"--{key}", value if isinstance(value, str) else ",".join(map(str, value))]
     for key, option in (("constraints", "--constraint"), ("overrides", "--override")):
         if not getattr(settings, key):
-            words += [word for file in dict.fromkeys(file for _, file in lock.given(key)) for word in (option, file)]
+            words += [word for file in dict.fromkeys(line.file for line in lock.given(key)) for word in (option, file)]
     return tuple(words)
 
 

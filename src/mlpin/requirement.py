@@ -31,12 +31,19 @@ if TYPE_CHECKING:
 
 OriginKind = Literal["manifest", "option", "config", "candidate", "target", "lock", "rule"]
 
+_LEADING = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?=$|[\[<>=!~;@(,\s])")
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
 def normalise(name: str) -> str:
     """The name as PEP 503 compares it."""
     return _SEPARATORS.sub("-", name).lower()
+
+
+def name_in(line: str) -> str:
+    """The normalised name that a requirement begins with; empty where it begins with a path or a URL."""
+    match = _LEADING.match(line)
+    return normalise(match[1]) if match else ""
 
 
 class Origin(NamedTuple):

@@ -13,10 +13,9 @@ from typing import Literal, NamedTuple
 
 from mlpin.errors import InputError, UsageError
 from mlpin.git import Git
-from mlpin.lock.file import name_of
+from mlpin.lock.file import is_name, name_of
 from mlpin.lock.locked import Lock, parsed
 
-_LOCK = re.compile(r"pylock(\.[^.]+)?\.toml")
 _TARGET = re.compile(r"[a-z0-9_-]+")
 _PATH = re.compile(r"(?::[0-3]|(?:[^{}:]|\{[^{}]*\})*):(.*)")
 """`main:envs`, `HEAD@{2026-01-01 10:00}:envs`, and in the index `:envs`, `:0:envs`."""
@@ -95,7 +94,7 @@ def _paired(old: _Place, new: _Place, target: str | None, words: tuple[str, str]
 
 def _counterpart(name: str, folder: _Place, target: str | None) -> str:
     """Which lock of a folder one file is compared with: the one of its name, or the only one where it has another."""
-    if target is None and _LOCK.fullmatch(name):
+    if target is None and is_name(name):
         return name
     if len(folder.names) == 1:
         return folder.names[0]
@@ -141,7 +140,7 @@ def _file(path: Path, shown: str) -> _Place:
 
 def _folder(path: Path, word: str) -> _Place:
     try:
-        names = tuple(sorted(name for name in os.listdir(path) if _LOCK.fullmatch(name)))
+        names = tuple(sorted(name for name in os.listdir(path) if is_name(name)))
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=word or ".") from None
     prefix = "" if word.rstrip("/") in {"", "."} else f"{word.rstrip('/')}/"
@@ -202,7 +201,7 @@ def _revision(word: str, folder: Path, root: Path, git: Git) -> _Place:
         path, prefix = f"{found}:{below.rstrip('/')}", f"{word}:{below}"
         tree = (git.ask([*place, "rev-parse", "--verify", "--quiet", path], None) or "").strip()
     listed = (git.ask([*place, "ls-tree", "--name-only", "-z", "--full-tree", tree], None) or "") if tree else ""
-    names = tuple(sorted(name for name in listed.split("\0") if _LOCK.fullmatch(name)))
+    names = tuple(sorted(name for name in listed.split("\0") if is_name(name)))
 
     def shown(name: str) -> str:
         return prefix + name

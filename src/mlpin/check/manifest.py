@@ -7,8 +7,7 @@ index is asked; a directory that the project depends on is read, as far as its m
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from mlpin.check.model import Drift
 from mlpin.errors import MlpinError
 from mlpin.index.url import local_path, strip_credentials
 from mlpin.lock.locked import Lock, LockedPackage, LockedTree
-from mlpin.requirement import Declared, IndexSource, PathSource, Source, UrlSource, VcsSource, normalise
+from mlpin.requirement import Declared, IndexSource, PathSource, Source, UrlSource, VcsSource, name_in
 from mlpin.resolver.requirements import PythonRange, Sourced, Specified, specifier
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ class _Walk:
         """(name, extra) that somebody asks for."""
         self.sourced: set[str] = set()
         """The names that somebody asks for from a place of their own."""
-        given = {normalise(_word(text)) for text, _ in lock.given("overrides")}
+        given = {name_in(line.text) for line in lock.given("overrides")}
         self.overridden = given - view.policy.overrides.keys()
         """Names whose lines did not count when it was locked, by a file that only the command line named."""
         self.editable: dict[str, set[bool]] = {}
@@ -162,7 +161,7 @@ class _Walk:
             yield from self._choices(package)
             yield from self._dropped(package)
         if self.lock.ours:
-            yield from self._unneeded(self.directories)
+            yield from self._unneeded()
             left_out = self.lock.options.get("exclude")
             for name in left_out if isinstance(left_out, list) else ():
                 if name not in self.view.policy.exclude:
@@ -286,8 +285,8 @@ class _Walk:
                             found=one.version,
                         )
 
-    def _unneeded(self, read: Collection[str]) -> Iterator[Drift]:
-        """What nothing asks for any more. The lock's edges say who asks for whom, but for what was `read` anew."""
+    def _unneeded(self) -> Iterator[Drift]:
+        """What nothing asks for any more. The lock's edges say who asks for whom, but for directories, read anew."""
         extras = set(self.asked)
         reached: set[str] = set()
         todo = [name for name, _ in self.asked]
@@ -297,9 +296,9 @@ class _Walk:
                 continue
             reached.add(name)
             for package in self.by_name.get(name, ()):
-                if name not in read:
+                if name not in self.directories:
                     todo += package.dependencies
-                extras |= {(_name(text), extra) for text in package.requires for extra in _extras(text)}
+                extras |= {(name_in(text), extra) for text in package.requires for extra in _extras(text)}
         for package in self.packages:
             if package.name not in reached:
                 said = f"{package.name} {package.version} is locked, and nothing asks for it".replace("  ", " ")
@@ -389,15 +388,6 @@ def _shown_package(package: LockedPackage) -> str:
         part = f"#subdirectory={tree.subdirectory}" if tree.subdirectory else ""
         return f"{tree.place}@{tree.revision or tree.commit[:12]}{part}"
     return package.index or next((file.url or file.path for file in package.files), "nowhere")
-
-
-def _word(line: str) -> str:
-    """The name that a requirement begins with."""
-    return re.split(r"[^A-Za-z0-9._-]", line.strip(), maxsplit=1)[0]
-
-
-def _name(text: str) -> str:
-    return text.partition("[")[0]
 
 
 def _extras(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpin.commands import project_options
-from mlpin.commands.streams import say
+from mlpin.commands.streams import put
 from mlpin.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
         found = check(asked, wanted, progress.event if progress else None)._replace(command=_lock_command(options))
     if options.output:
         _spare(Path(os.path.abspath(options.output)), found, asked)
-    _put(_rendered(found, options), options.output)
+    put(_rendered(found, options), options.output)
     return 0 if found.ok else 1
 
 
@@ -186,12 +186,3 @@ def _spare(output: Path, found: Checked, asked: RunOptions) -> None:
             f"-o {output.name} is where the report would be written",
             hint="--lock says where the lock is; give -o another file",
         )
-
-
-def _put(text: str, output: str | None) -> None:
-    if output is None or output == "-":
-        say(text)
-        return
-    from mlpin.lock.file import write_bytes
-
-    write_bytes([(Path(os.path.abspath(output)), text.encode())])

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpin.commands.streams import say
+from mlpin.commands.streams import put
 from mlpin.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
             targets = files_target(old.stated, rules), files_target(new.stated, rules)
             differs = difference(old, targets[0], new, targets[1], rules)
         compared.append(Compared(shown, old, new, differs))
-    _put(_rendered(compared, options), options.output, [lock.path for pair in found for lock in pair[1:] if lock])
+    _spare(options.output, [lock.path for pair in found for lock in pair[1:] if lock])
+    put(_rendered(compared, options), options.output)
     return 1 if any(one.alarms for one in compared) else 0
 
 
@@ -72,13 +73,6 @@ def _rendered(found: list[Compared], options: argparse.Namespace) -> str:
     return diffed.text(found, quiet=options.quiet)
 
 
-def _put(text: str, output: str | None, locks: list[Path]) -> None:
-    if output is None or output == "-":
-        say(text)
-        return
-    from mlpin.lock.file import write_bytes
-
-    path = Path(os.path.abspath(output))
-    if path.resolve() in {lock.resolve() for lock in locks}:
+def _spare(output: str | None, locks: list[Path]) -> None:
+    if output and Path(os.path.abspath(output)).resolve() in {lock.resolve() for lock in locks}:
         raise UsageError(f"-o {output} is one of the locks that are compared", hint="give another file")
-    write_bytes([(path, text.encode())])

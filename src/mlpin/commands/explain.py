@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.commands import project_options
 from mlpin.commands.lock import exit_code
-from mlpin.commands.streams import complain, say
+from mlpin.commands.streams import complain, put, say
 from mlpin.errors import UsageError
 from mlpin.explain.model import Explanation
 
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         result = lock(asked, progress.event if progress else None, progress.decided if progress else None)
         if about and (options.why_not or not result.failed):
             text, code = _about(words.name, options, result, asked, progress.trying if progress else None)
-            _put(text, options.output)
+            put(text, options.output)
             return code
         found = explained(result, asked, every=options.all, tell=progress.trying if progress else None)
     explanations = [one.explained.explanation for one in found]
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             for target in result.targets
         ]
     command = "" if words.lines else project_options.apply_first(options, words.where)
-    _put(_rendered(explanations, options.format, command, result), options.output)
+    put(_rendered(explanations, options.format, command, result), options.output)
     return exit_code([one for one in explanations if one.status != "solvable"])
 
 
@@ -180,12 +180,3 @@ def _rendered(found: Sequence[Explanation], form: str, command: str, result: Loc
     from mlpin.report import explained
 
     return explained.several(found, command)
-
-
-def _put(text: str, output: str | None) -> None:
-    if output is None or output == "-":
-        say(text)
-        return
-    from mlpin.lock.file import write_bytes
-
-    write_bytes([(Path(os.path.abspath(output)), text.encode())])

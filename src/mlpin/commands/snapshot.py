@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from mlpin.commands.environments import active
-from mlpin.commands.streams import complain, say
+from mlpin.commands.streams import complain, put
 
 DESCRIPTION = (
     "Writes what an environment and its host are as JSON: packages with versions, builds and a digest of their files; "
@@ -49,12 +49,7 @@ def run(options: argparse.Namespace) -> int:
     environ = {key: value for key, value in os.environ.items() if not key.startswith("CONDA_OVERRIDE_")}
     found = machine.detect(environ)
     text = snapshot.as_json(snapshot.taken(options.name if options.name is not None else _host(), found, environment))
-    if options.output is None:
-        say(text)
-    else:
-        from mlpin.lock.file import write
-
-        write([(Path(os.path.abspath(options.output)), text)])
+    put(text, options.output)
     if not options.quiet:
         for note in (*notes, *found.notes):
             complain("\n".join(wrapped(note, "note: ", "  ")) + "\n")

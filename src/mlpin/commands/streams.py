@@ -23,6 +23,18 @@ def say(text: str) -> None:
         raise InputError(f"cannot be written: {error.strerror}", where=STDOUT) from None
 
 
+def put(text: str, output: str | None) -> None:
+    """Write to the file `output`, whole or not at all; None and `-` are standard output. Raises `InputError`."""
+    if output is None or output == "-":
+        say(text)
+        return
+    from pathlib import Path
+
+    from mlpin.lock.file import write
+
+    write([(Path(os.path.abspath(output)), text)])
+
+
 def heard() -> bytes:
     """What came in on standard input. Raises `InputError` where that cannot be read."""
     if sys.stdin is None:

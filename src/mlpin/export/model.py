@@ -17,13 +17,12 @@ from mlpin.fields import Fields
 from mlpin.index.url import redacted, strip_credentials
 from mlpin.lock.locked import Lock, LockedFile, LockedPackage
 from mlpin.matrix.matrix import Matrix
-from mlpin.requirement import normalise
+from mlpin.requirement import name_in, normalise
 from mlpin.target import Target
 
 _CHOICE = re.compile(
     r"""(?P<q>['"])(?P<name>[^'"]*)(?P=q)\s+(?P<not>not\s+)?in\s+(?P<what>extras|dependency_groups)\b"""
 )
-_NAME = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?=$|[\[<>=!~;@(,\s])")
 _ANYWHERE = re.compile(r"(?:py2\.)?py3(?:\.py2)?-none-any")
 _EXTRA = re.compile(r"[A-Za-z0-9._-]+")
 _DIGEST = re.compile(r"[0-9a-fA-F]+")
@@ -80,14 +79,13 @@ class Exported(NamedTuple):
     @property
     def roots(self) -> Mapping[str, str]:
         """The packages that the project names, with the file that does (empty where it was an option)."""
-        places = (line.partition("  # ")[::2] for line in self.lock.requirements)
-        return {name: printable(re.sub(r":\d+$", "", place)) for text, place in places if (name := _name(text))}
+        lines = self.lock.lines("requirements")
+        return {name: printable(line.file) for line in lines if (name := name_in(line.text))}
 
     @property
     def overridden(self) -> Sequence[str]:
         """Packages of which the lock may have another version than those who ask for them admit."""
-        lines = Fields(self.lock.tables, self.lock.shown).table("tool").table("mlpin").strings("overrides") or ()
-        return sorted({name for line in lines if (name := _name(line))})
+        return sorted({name for line in self.lock.lines("overrides") if (name := name_in(line.text))})
 
     @property
     def excluded(self) -> Sequence[str]:
@@ -129,12 +127,6 @@ def exported(lock: Lock, matrix: Matrix, default_index: str) -> Exported:
 def _indexes(packages: Sequence[LockedPackage], default_index: str) -> Sequence[str]:
     counts = Counter(index for package in packages if (index := index_of(package)))
     return sorted(counts, key=lambda index: (-counts[index], index != default_index, index))
-
-
-def _name(line: str) -> str:
-    """The normalised name that a requirement begins with; empty where it begins with a path or a URL."""
-    match = _NAME.match(line)
-    return normalise(match[1]) if match else ""
 
 
 def public(url: str) -> str:

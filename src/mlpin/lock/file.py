@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,11 @@ from mlpin.errors import InputError
 def name_of(target: str) -> str:
     """The file name of a target's lock (PEP 751)."""
     return f"pylock.{target}.toml" if target else "pylock.toml"
+
+
+def is_name(name: str) -> bool:
+    """Whether a file of this name is a lock (PEP 751)."""
+    return re.fullmatch(r"pylock(\.[^.]+)?\.toml", name) is not None
 
 
 class OldLock(NamedTuple):

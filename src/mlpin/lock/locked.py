@@ -109,6 +109,14 @@ class LockedPackage(NamedTuple):
         return next((file for file in self.files if file.kind != "wheel"), None)
 
 
+class RecordedLine(NamedTuple):
+    """A line of the project's as the lock has it."""
+
+    text: str
+    file: str
+    """Where it stands, from the lock's folder; empty where it came from no file."""
+
+
 def marker_holds(marker: str, target: Target) -> bool:
     """Whether a marker of a lock (PEP 751) holds on the target; one that is none does, for it restricts nothing."""
     from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
@@ -134,8 +142,6 @@ class Lock:
         self.requires_python = self._root.string("requires-python") or ""
         self.environments = self._root.strings("environments") or ()
         self.fingerprint = self._own.string("fingerprint") or ""
-        self.requirements = self._own.strings("requirements") or ()
-        """The lines that were locked, each with `  # file:line` where it came from a file."""
         self.extras = self._own.strings("extras") or ()
         self.groups = self._own.strings("groups") or ()
         self.options: Mapping[str, Any] = self._own.table("options").data
@@ -147,11 +153,16 @@ class Lock:
             for fields, line in zip(self._root.tables("packages"), self._package_lines, strict=True)
         )
 
-    def given(self, key: str) -> Sequence[tuple[str, str]]:
-        """The `overrides` or `constraints` of files that the command line named, not of settings: (line, file)."""
-        lines = (line.rpartition("  # ")[::2] for line in self._own.strings(key) or ())
-        found = [(text, place.rpartition(":")[0]) for text, place in lines]
-        return [(text, file) for text, file in found if file and not file.endswith(".toml")]
+    def lines(self, key: str) -> list[RecordedLine]:
+        """The `requirements`, `constraints` or `overrides` that were locked."""
+        return [
+            RecordedLine(text, re.sub(r":\d+$", "", place)) if mark else RecordedLine(place, "")
+            for text, mark, place in (line.rpartition("  # ") for line in self._own.strings(key) or ())
+        ]
+
+    def given(self, key: str) -> list[RecordedLine]:
+        """Of these the lines of files that the command line named, not of settings."""
+        return [line for line in self.lines(key) if line.file and not line.file.endswith(".toml")]
 
     @property
     def ours(self) -> bool:
