@@ -468,8 +468,9 @@ def test_an_option_without_a_value_is_not_passed_over(locked: Checked, name: str
     assert f"{name} is empty" in ran.words
 
 
-@pytest.mark.parametrize("name", ["pylock.toml", "pyproject.toml"])
+@pytest.mark.parametrize("name", ["pylock.toml", "pyproject.toml", "requirements.txt"])
 def test_a_report_never_replaces_what_it_is_about(locked: Checked, name: str) -> None:
+    locked.write("requirements.txt", "lib\n")
     before = (locked.root / name).read_bytes()
     assert locked.run("check", "-o", name).code == 2
     assert (locked.root / name).read_bytes() == before

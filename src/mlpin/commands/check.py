@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
     with project_options.progress(silent=silent) as progress:
         found = check(asked, wanted, progress.event if progress else None)._replace(command=_lock_command(options))
     if options.output:
-        _spare(Path(os.path.abspath(options.output)), found, asked)
+        _spare(Path(os.path.abspath(options.output)), asked)
     put(_rendered(found, options), options.output)
     return 0 if found.ok else 1
 
@@ -177,11 +177,12 @@ def _rendered(found: Checked, options: argparse.Namespace) -> str:
     return render(found)
 
 
-def _spare(output: Path, found: Checked, asked: RunOptions) -> None:
+def _spare(output: Path, asked: RunOptions) -> None:
     """Raises `UsageError` where the report would replace a lock or a manifest: for `mlpin lock`, -o is the lock."""
     from mlpin.checking import is_lock
+    from mlpin.manifest import NAMES
 
-    if is_lock(output) or output == asked.path or output.name in {"pyproject.toml", *found.locks}:
+    if is_lock(output) or output == asked.path or output.name in NAMES:
         raise UsageError(
             f"-o {output.name} is where the report would be written",
             hint="--lock says where the lock is; give -o another file",
