@@ -110,3 +110,5 @@ class Declared(NamedTuple):
     marker: str = ""
     source: Source | None = None
     hashes: tuple[str, ...] = ()
+    conda: str = ""
+    """A MatchSpec: the requirement is on a conda package, `name` is its name, and of the rest only `marker` counts."""

@@ -13,13 +13,14 @@ from typing import Any, Literal, NamedTuple
 from mlpin.errors import UsageError
 from mlpin.requirement import Declared, normalise
 
-IndexFormat = Literal["simple", "flat"]
+IndexFormat = Literal["simple", "flat", "conda"]
 
 
 class IndexSetting(NamedTuple):
     """An index as configured. `url` may hold credentials: never show it, show `mlpin.index.url.redacted`.
 
-    `format` is `flat` for find-links: a directory or a page of links, read beside every index.
+    `format` is `flat` for find-links: a directory or a page of links, read beside every index. It is `conda` for a
+    channel: its name may then stand among `channels`, and is asked at this URL (a mirror of it, say).
     An `explicit` index serves only packages that are pinned to it.
     """
 
@@ -66,6 +67,9 @@ class TargetSettings(NamedTuple):
     driver: str | None = None
     gpus: tuple[str, ...] | None = None
     cuda: str | None = None
+    channels: tuple[str, ...] | None = None
+    virtual_packages: tuple[tuple[str, str], ...] | None = None
+    """(name, `version` or `version=build`), outright; an empty version: it is not there."""
 
 
 class Settings(NamedTuple):
@@ -96,6 +100,19 @@ class Settings(NamedTuple):
     cuda: str | None = None
     """A version specifier over CUDA lines."""
     targets: Mapping[str, TargetSettings] | None = None
+
+    channels: tuple[str, ...] | None = None
+    """conda channels in their order: names, URLs (which may hold credentials), absolute paths."""
+    channel_priority: str | None = None
+    """`strict`, `flexible` or `disabled`, as conda names them."""
+    channel_alias: str | None = None
+    """The URL above channels that are given by name alone."""
+    virtual_packages: tuple[tuple[str, str], ...] | None = None
+    """As in `TargetSettings`, for every target."""
+    prefer: str | None = None
+    """`conda` or `pypi`: which world provides a distribution that both have."""
+    prefers: Mapping[str, str] | None = None
+    """The same by normalised name of the distribution."""
 
     matrix: tuple[str, ...] | None = None
     """Absolute paths of files with rules of the project's own."""
@@ -142,7 +159,7 @@ class Settings(NamedTuple):
 _JOINED = frozenset(
     {"extra_indexes", "find_links", "constraints", "overrides", "exclude", "metadata", "trusted_hosts", "matrix"}
 )
-_JOINED_MAPS = frozenset({"pins", "targets", "exclude_newer_package", "rules_off", "families"})
+_JOINED_MAPS = frozenset({"pins", "targets", "exclude_newer_package", "rules_off", "families", "prefers"})
 
 
 def merged(layers: Sequence[Settings]) -> Settings:
