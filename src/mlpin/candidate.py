@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from mlpin.conda.record import CondaRecord
     from mlpin.requirement import Source
 
 
 class Key(NamedTuple):
     """What the resolver decides one candidate for.
 
-    `kind` is `pypi` for a distribution, `env` for a fact of the target (`python`), `if` for the presence of a
+    `kind` is `pypi` for a distribution, `conda` for a conda package (virtual ones too), `env` for a fact of the target
+    (`python`), `if` for the presence of a
     distribution and `line` for the build line of a family (`resolver.rules`), `none` for what nothing can satisfy. An
     extra of a distribution is a key of its own.
     """
@@ -197,6 +199,7 @@ RejectionKind = Literal[
     "files",
     "rule",
     "line",
+    "channel",
 ]
 
 
@@ -228,10 +231,25 @@ class Candidate:
     `wheels` are those that fit the target, best first. `spare` is a wheel for another one, whose metadata may stand
     for that of a source archive without any. `base` is, for an extra's key, the candidate of the
     distribution itself. `notes` are what the user should know if this one is locked (it must be built, …).
-    `pythons` are, for the key `python`, the versions that the target stands for.
+    `pythons` are, for the key `python`, the versions that the target stands for. `record` is that of a conda package,
+    whose version goes by conda's order. `carrier` is the conda package that stands in for a distribution.
     """
 
-    __slots__ = ("base", "index", "key", "notes", "pythons", "sdist", "source", "spare", "version", "wheels", "yanked")
+    __slots__ = (
+        "base",
+        "carrier",
+        "index",
+        "key",
+        "notes",
+        "pythons",
+        "record",
+        "sdist",
+        "source",
+        "spare",
+        "version",
+        "wheels",
+        "yanked",
+    )
 
     def __init__(
         self,
@@ -246,6 +264,8 @@ class Candidate:
         notes: tuple[str, ...] = (),
         pythons: tuple[Version, ...] = (),
         spare: Artifact | None = None,
+        record: CondaRecord | None = None,
+        carrier: str = "",
     ) -> None:
         self.key = key
         self.version = version
@@ -258,6 +278,8 @@ class Candidate:
         self.notes = notes
         self.pythons = pythons
         self.spare = spare
+        self.record = record
+        self.carrier = carrier
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin import hardware
 from mlpin import manifest as manifests
+from mlpin.check import conda
 from mlpin.check.model import Check, Checked, Drift
 from mlpin.errors import InputError, MlpinError, UsageError
 from mlpin.lock import locked
@@ -290,6 +291,7 @@ def check(options: RunOptions, wanted: Wanted, on_event: Event | None = None) ->
     locks = run.locks()
     found = {one.lock.shown: run.by_itself(one) for one in locks if not run.unchanged(one)}
     run.drift += _told_apart(found, len(locks))
+    run.drift += [drift for one in locks for drift in conda.file_drifts(one.lock)]
     fleet = None
     if wanted.env is not None:
         run.environment(run.only(locks, "an environment"), wanted.env)
@@ -301,7 +303,7 @@ def check(options: RunOptions, wanted: Wanted, on_event: Event | None = None) ->
         run.image(run.only(locks, "an image"))
     if wanted.fleet is not None:
         fleet = run.fleet(run.only(locks, "a fleet"), wanted.fleet)
-    packages = sum(len(one.lock.packages) for one in locks)
+    packages = sum(len(one.lock.packages) + len(one.lock.conda) for one in locks)
     names = [one.lock.shown for one in locks]
     drift = [one.shown for one in run.drift]
     recalled = {one.plan.recalled for one in locks if one.plan}

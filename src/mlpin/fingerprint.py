@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlpin import manifest
 from mlpin.errors import MlpinError
@@ -18,6 +18,9 @@ from mlpin.opening import no_fetch
 from mlpin.project import Project, TargetPlan
 from mlpin.requirement import Declared, PathSource
 from mlpin.settings import Settings, format_names
+
+if TYPE_CHECKING:
+    from mlpin.index.channel_names import ChannelPlace
 
 _TEXTS = re.compile(rb"[\w./-]+\.(?:txt|in)\b")
 
@@ -49,7 +52,7 @@ def fingerprint(project: Project, plan: TargetPlan) -> str:
     trees: dict[str, str] = {}
     _trees(plan.requirements, trees)
     inputs = {
-        "format": 2,
+        "format": 3,
         "requirements": [_declared(line, plan) for line in plan.requirements],
         "constraints": [
             _declared(line, plan) for line in (*project.manifest.constraints, *(settings.constraints or ()))
@@ -58,6 +61,13 @@ def fingerprint(project: Project, plan: TargetPlan) -> str:
         "requires-python": project.manifest.requires_python,
         "target": [plan.target.name, plan.target.python, plan.target.platform.name, plan.target.platform.glibc],
         "hardware": plan.target.hardware,
+        "conda": [
+            [[place.name, place.url] for place in _channels(project, plan)],
+            settings.channel_priority,
+            settings.prefer,
+            sorted((settings.prefers or {}).items()),
+            plan.target.virtual,
+        ],
         "matrix": [project.matrix.digest, sorted(project.matrix.off), project.matrix.own],
         "families": sorted((settings.families or {}).items()),
         "selection": [plan.extras, plan.groups],
@@ -79,7 +89,16 @@ def _declared(line: Declared, plan: TargetPlan) -> list[Any]:
         shown = f"{os.path.relpath(source.path, plan.lock.parent)} {source.editable} {source.subdirectory}"
     else:
         shown = str(source) if source else ""
-    return [line.name, line.extras, line.specifier, line.marker, shown, line.hashes]
+    return [line.name, line.extras, line.specifier, line.marker, shown, line.hashes, line.conda]
+
+
+def _channels(project: Project, plan: TargetPlan) -> Sequence[ChannelPlace]:
+    if not plan.channels:
+        return ()
+    from mlpin.conda.virtual import subdir
+    from mlpin.index.channel_names import channel_places
+
+    return channel_places(project.settings, plan.channels, subdir(plan.target.platform))
 
 
 def _trees(lines: Sequence[Declared], trees: dict[str, str]) -> None:

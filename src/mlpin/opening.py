@@ -13,6 +13,8 @@ from mlpin.settings import Settings, SuppliedMetadata
 
 if TYPE_CHECKING:
     from mlpin.index.catalog import Catalog, Event
+    from mlpin.index.channels import Channels
+    from mlpin.index.transport import Connection
     from mlpin.matrix.matrix import Matrix
     from mlpin.sources import Sources
 
@@ -69,30 +71,48 @@ def open_catalog(
         root = Path(settings.cache_dir) if settings.cache_dir else default_root(dict(options.environ), sys.platform)
     known = places(settings)
 
-    def connect() -> Any:
-        from mlpin.index.transport import Connection, Transport
+    def connection() -> Connection:
+        from mlpin.index.transport import Connection
 
         environ = options.environ
         netrc = environ.get("NETRC") or str(Path.home() / ".netrc")
-        return Transport(
-            Connection(
-                timeout=settings.timeout or 30.0,
-                retries=settings.retries if settings.retries is not None else 3,
-                cert=settings.cert or environ.get("SSL_CERT_FILE") or environ.get("REQUESTS_CA_BUNDLE") or None,
-                client_cert=settings.client_cert,
-                proxy=settings.proxy,
-                trusted_hosts=settings.trusted_hosts or (),
-                keyring=bool(settings.keyring),
-                netrc=netrc if Path(netrc).is_file() else None,
-                credentials=known.credentials,
-                environ=environ,
-            )
+        return Connection(
+            timeout=settings.timeout or 30.0,
+            retries=settings.retries if settings.retries is not None else 3,
+            cert=settings.cert or environ.get("SSL_CERT_FILE") or environ.get("REQUESTS_CA_BUNDLE") or None,
+            client_cert=settings.client_cert,
+            proxy=settings.proxy,
+            trusted_hosts=settings.trusted_hosts or (),
+            keyring=bool(settings.keyring),
+            netrc=netrc if Path(netrc).is_file() else None,
+            credentials=known.credentials,
+            environ=environ,
+        )
+
+    def connect() -> Any:
+        from mlpin.index.transport import Transport
+
+        return Transport(connection())
+
+    def channels(names: tuple[str, ...], subdir: str) -> Channels:
+        from mlpin.index.channel_names import channel_places
+        from mlpin.index.channels import Channels
+
+        return Channels(
+            channel_places(settings, names, subdir),
+            subdir,
+            cache=root / "conda" if root else None,
+            offline=bool(settings.offline),
+            refresh=options.refresh,
+            connection=connection(),
+            on_event=on_event,
         )
 
     return Catalog(
         known,
         Cache(root, refresh=options.refresh),
         connect,
+        channels=channels,
         offline=bool(settings.offline),
         supplied=settings.metadata or (),
         fallback=_fallback(matrix),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mlpin.candidate import Candidate, Key, Rejection
 
 if TYPE_CHECKING:
+    from mlpin.conda.record import CondaRecord
     from mlpin.requirement import Requirement
 
 
@@ -53,8 +54,18 @@ class Resolution(NamedTuple):
     @property
     def packages(self) -> dict[str, Candidate]:
         """The pins of distributions by name, sorted; extras and facts of the target left out."""
-        found = {key.name: pin for key, pin in self.pins.items() if key.kind == "pypi" and not key.extra}
+        found = {
+            key.name: pin
+            for key, pin in self.pins.items()
+            if key.kind == "pypi" and not key.extra and not pin.carrier
+        }
         return dict(sorted(found.items()))
+
+    @property
+    def conda(self) -> dict[str, CondaRecord]:
+        """The conda packages by name, sorted; virtual ones left out."""
+        found = {key.name: pin.record for key, pin in self.pins.items() if key.kind == "conda" and pin.record}
+        return {name: record for name, record in sorted(found.items()) if record.filename}
 
 
 class Conflict(NamedTuple):

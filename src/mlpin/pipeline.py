@@ -23,8 +23,10 @@ from mlpin.requirement import Origin
 
 if TYPE_CHECKING:
     from mlpin.index.catalog import Catalog, Event
+    from mlpin.lock import assemble
     from mlpin.lock.changes import Change
     from mlpin.lock.difference import Difference, PackageChange
+    from mlpin.resolver.view import View
     from mlpin.resolving import Asker, Question
     from mlpin.sources import Sources
 
@@ -112,16 +114,21 @@ def lock(options: RunOptions, on_event: Event | None = None, progress: Progress 
             output=options.output,
         )
     olds = {plan.lock: _old(plan.lock) for plan in project.plans}
-    prints = {plan.lock: fingerprint(project, plan) for plan in project.plans}
     results: list[TargetResult] = []
     catalog: Catalog | None = None
+    if any(plan.open_python for plan in project.plans):
+        catalog = open_catalog(project.settings, options, on_event, project.matrix)
+        plans = tuple(settled(project, plan, catalog, options) for plan in project.plans)
+        project = project._replace(plans=plans)
+    prints = {plan.lock: fingerprint(project, plan) for plan in project.plans}
     texts: list[tuple[Path, str]] = []
+    stale: list[Path] = []
     local: set[str] = set()
     aligned: dict[str, str] = {}
     for plan in project.plans:
         old = olds[plan.lock]
-        if old and old.intact and old.fingerprint == prints[plan.lock] and not options.upgrade and not options.refresh:
-            results.append(TargetResult(plan, None, packages=len(old.names)))
+        if old and _holds(old, prints[plan.lock]) and not options.upgrade and not options.refresh:
+            results.append(TargetResult(plan, None, packages=len(old.names) + len(old.builds)))
             aligned = {**old.versions, **aligned}
             continue
         if catalog is None:
@@ -131,10 +138,13 @@ def lock(options: RunOptions, on_event: Event | None = None, progress: Progress 
         )
         aligned = {**versions, **aligned}
         results.append(result)
-        if text is not None:
-            texts.append((plan.lock, text))
+        texts += text
+        if old and old.beside and not any(path.name == old.beside for path, _ in text):
+            stale.append(plan.lock.with_name(old.beside))
     if not options.dry and all(not isinstance(result.outcome, Conflict | GaveUp) for result in results):
         lock_file.write(texts)
+        for path in stale:
+            path.unlink(missing_ok=True)
     requests = catalog.requests if catalog else 0
     return LockResult(
         project,
@@ -196,7 +206,10 @@ def ask(
         kept = {name: version for name, version in old.versions.items() if not options.upgrade & {":all:", name}}
         preferred = {**preferred, **kept}
     report = (lambda done, known: progress(plan.target.name, done, known)) if progress else None
-    return Asked(question(project, plan, requirements, preferred), Asker(catalog, sources, report), sources)
+    builds: Mapping[str, tuple[str, str]] = {}
+    if old is not None:
+        builds = {name: build for name, build in old.builds.items() if not options.upgrade & {":all:", name}}
+    return Asked(question(project, plan, requirements, preferred, builds), Asker(catalog, sources, report), sources)
 
 
 def _lock_target(
@@ -209,11 +222,12 @@ def _lock_target(
     options: RunOptions,
     progress: Progress | None,
     local: set[str],
-) -> tuple[TargetResult, str | None, Mapping[str, str]]:
+) -> tuple[TargetResult, list[tuple[Path, str]], Mapping[str, str]]:
     from urllib.parse import unquote
 
     from mlpin.index.url import local_path
-    from mlpin.lock import assemble
+    from mlpin.conda.virtual import subdir
+    from mlpin.lock import assemble, conda_file
     from mlpin.lock.changes import changes
     from mlpin.verdict import verdict
 
@@ -222,9 +236,10 @@ def _lock_target(
     sources = asked.sources
     outcome, view = asked.asker.answer(asked.question)
     if not isinstance(outcome, Resolution):
-        return TargetResult(plan, outcome, asked=asked), None, {}
+        return TargetResult(plan, outcome, asked=asked), [], {}
 
     judged = verdict(project.matrix, plan.target, outcome)
+    conda = _conda_inputs(project, plan, view) if view.conda is not None else None
     tables = assemble.tables(
         outcome,
         assemble.Inputs(
@@ -241,11 +256,16 @@ def _lock_target(
             plan.detected,
             judged.tables,
             judged.rules,
+            conda,
         ),
         plan.lock.parent,
         assemble.Facts(catalog.sha256, view.metadata, lambda source: sources().fetched(source)),
     )
-    text = lock_file.dumps(tables)
+    texts = [(plan.lock, lock_file.dumps(tables))]
+    if conda is not None:
+        locked = assemble.conda_packages(outcome, plan.lock.parent)
+        explicit = conda_file.explicit(locked, subdir(plan.target.platform), conda.file)
+        texts.append((plan.lock.with_name(conda.file), explicit))
     commits = {package["name"]: package["vcs"]["commit-id"] for package in tables["packages"] if "vcs" in package}
     trees = [package["name"] for package in tables["packages"] if "vcs" in package or "directory" in package]
     pins = outcome.packages
@@ -272,12 +292,64 @@ def _lock_target(
         outcome,
         changes(old, outcome, view, options.upgrade, commits),
         notes,
-        len(pins),
+        len(pins) + len(outcome.conda),
         fresh=old is None,
         rewritten=True,
         difference=_difference(project, plan, tables) if old else None,
     )
-    return result, text, {name: str(pin.version) for name, pin in pins.items()}
+    return result, texts, {name: str(pin.version) for name, pin in pins.items()}
+
+
+def _conda_inputs(project: Project, plan: TargetPlan, view: View) -> assemble.CondaInputs:
+    """What the lock records of the conda side."""
+    from mlpin.conda.virtual import subdir
+    from mlpin.index.channel_names import channel_places
+    from mlpin.lock.assemble import CondaInputs
+    from mlpin.lock.conda_file import name_of
+
+    assert view.conda is not None
+    where = subdir(plan.target.platform)
+    names = dict.fromkeys(place.name for place in channel_places(project.settings, plan.channels, where))
+    shown = {
+        record.name: record.version if record.build in {"", "0"} else f"{record.version}={record.build}"
+        for record in view.conda.virtual
+    }
+    return CondaInputs(tuple(names), view.policy.channel_priority, shown, name_of(plan.lock.name))
+
+
+def settled(project: Project, plan: TargetPlan, catalog: Catalog, options: RunOptions) -> TargetPlan:
+    """A plan with the Python that its conda packages want, where nobody says which: the newest that they allow.
+
+    Where the rest does not go with that one, the newest of the ones before it with which it does.
+    """
+    if not plan.open_python:
+        return plan
+    asked = ask(project, plan, catalog, None, {}, options)
+    conda = tuple(line for line in asked.question.requirements if line.conda)
+    any_python = plan.target.but(waived=frozenset({"python"}))
+    outcome, _ = asked.asker.answer(asked.question._replace(requirements=conda, target=any_python, requires_python=""))
+    record = outcome.conda.get("python") if isinstance(outcome, Resolution) else None
+    if record is None:
+        return plan
+    newest = int(record.version.split(".")[1])
+    found = plan._replace(target=plan.target.but(python=f"3.{newest}"))
+    if len(conda) < len(asked.question.requirements):
+        for minor in range(newest, newest - _PYTHONS_TRIED, -1):
+            target = plan.target.but(python=f"3.{minor}")
+            outcome, _ = asked.asker.answer(asked.question._replace(target=target))
+            if isinstance(outcome, Resolution):
+                return plan._replace(target=target)
+    return found
+
+
+_PYTHONS_TRIED = 4
+
+
+def _holds(old: lock_file.OldLock, mine: str) -> bool:
+    """Whether a lock is what these inputs gave, with the file beside it."""
+    if not old.intact or old.fingerprint != mine:
+        return False
+    return not old.beside or old.path.with_name(old.beside).is_file()
 
 
 def _difference(project: Project, plan: TargetPlan, tables: Mapping[str, Any]) -> Difference | None:

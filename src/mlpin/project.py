@@ -19,7 +19,7 @@ from mlpin.manifest.model import Context, Manifest
 from mlpin.matrix.matrix import Matrix
 from mlpin.recalled import Recalled, recalled
 from mlpin.requirement import Declared
-from mlpin.settings import Settings, TargetSettings, merged
+from mlpin.settings import DEFAULT_CHANNELS, Settings, TargetSettings, merged
 from mlpin.target import Target, parse_platform, python_minor
 
 MLPIN_TOML, PYPROJECT = "mlpin.toml", "pyproject.toml"
@@ -41,6 +41,10 @@ class TargetPlan(NamedTuple):
     detected: tuple[str, ...] = ()
     recalled: tuple[str, ...] = ()
     """Options of the command line that only the lock still knows of."""
+    channels: tuple[str, ...] = ()
+    """conda channels by name; they may hold credentials. Empty where no conda package is asked for."""
+    open_python: bool = False
+    """Whether the Python of the target is only a stopgap, until it is seen which one the conda packages want."""
 
 
 class Project(NamedTuple):
@@ -81,6 +85,8 @@ def load(
     own = [*read.layers, *beside] if path.name == MLPIN_TOML else [*beside, *read.layers]
     layers = all_layers(command_line, own, environ, directory=path.parent, context=context)
     settings = with_index_credentials(merged(layers), environ)
+    if read.targets and not settings.targets and settings.platform is None:
+        settings = settings._replace(targets=read.targets)
     rules = hardware.matrix(settings, context.shown)
     plans = _plans(read, settings, path.parent, target, output, command_line, rules, locks)
     return Project(read, settings, plans, passed_over, rules, target is None)
@@ -244,6 +250,7 @@ def _plan(
     rules: Matrix,
 ) -> TargetPlan:
     detected = []
+    open_python = False
     platform = command_line.platform or one.platform or settings.platform
     glibc = command_line.glibc or one.glibc or settings.glibc
     before: Mapping[str, Any] = {}
@@ -253,6 +260,7 @@ def _plan(
         python = str(before.get("python", "")) if "python" in before.get("detected", ()) else ""
         if not python or not allows(read.requires_python, python):
             python = _detect_python(read)
+            open_python = True
         detected.append("python")
     if platform is None:
         if "platform" in before.get("detected", ()):
@@ -268,7 +276,8 @@ def _plan(
     except InputError as error:
         error.where = error.where or (f"target `{name}`" if name else None)
         raise
-    target = Target(name, python, parsed, needs, detected=bool(detected))
+    virtual = dict((*(settings.virtual_packages or ()), *(one.virtual_packages or ())))
+    target = Target(name, python, parsed, needs, detected=bool(detected), virtual=tuple(sorted(virtual.items())))
     extras = _chosen(one.extras if one.extras is not None else settings.extras, read.extras, "extra", read)
     if settings.all_extras:
         extras = tuple(sorted(read.extras))
@@ -280,7 +289,20 @@ def _plan(
         requirements += read.extras[extra]
     for group in chosen:
         requirements += read.groups[group]
-    return TargetPlan(target, lock, tuple(dict.fromkeys(requirements)), extras, chosen, tuple(detected))
+    requirements = list(dict.fromkeys(requirements))
+    channels: tuple[str, ...] = ()
+    if any(line.conda for line in requirements):
+        channels = command_line.channels or one.channels or settings.channels or DEFAULT_CHANNELS
+    return TargetPlan(
+        target,
+        lock,
+        tuple(requirements),
+        extras,
+        chosen,
+        tuple(detected),
+        channels=channels,
+        open_python=open_python and bool(channels),
+    )
 
 
 def _lock_name(stem: str) -> str:

@@ -11,6 +11,7 @@ there: then it is solved again without it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpin.errors import BadDistribution, IndexUnavailable
@@ -139,14 +140,18 @@ def _mark(question: Question, rules: Rulebook) -> tuple[Any, ...]:
 
 
 def question(
-    project: Project, plan: TargetPlan, requirements: Sequence[Declared], preferred: Mapping[str, str]
+    project: Project,
+    plan: TargetPlan,
+    requirements: Sequence[Declared],
+    preferred: Mapping[str, str],
+    builds: Mapping[str, tuple[str, str]] = MappingProxyType({}),
 ) -> Question:
-    """What a project asks for a target."""
+    """What a project asks for a target. `builds` are the conda packages to keep, by name."""
     manifest = project.manifest
     return Question(
         plan.target,
         requirements,
-        _policy(project, plan, requirements, preferred),
+        _policy(project, plan, requirements, preferred)._replace(preferred_builds=builds),
         project.matrix,
         manifest.requires_python,
         manifest.requires_python_origin,
@@ -157,7 +162,7 @@ def _absent(resolution: Resolution, catalog: Catalog) -> dict[str, str]:
     """By URL, the files of a resolution that have no hash and cannot be had to compute it, with the reason."""
     found = {}
     for pin in resolution.pins.values():
-        if pin.source is not None or pin.base is not None:
+        if pin.source is not None or pin.base is not None or pin.key.kind != "pypi":
             continue
         for file in pin.wheels or filter(None, (pin.sdist,)):
             if file.secure_hashes:
@@ -209,6 +214,10 @@ def _policy(
         overrides=overrides,
         exclude=exclude,
         preferred=preferred,
+        channels=plan.channels,
+        channel_priority=settings.channel_priority or "strict",
+        prefer=settings.prefer or "pypi",
+        prefers=settings.prefers or {},
         selected_extras=frozenset(plan.extras),
         selected_groups=frozenset(plan.groups),
     )

@@ -13,6 +13,8 @@ from typing import Any, Literal, NamedTuple
 from mlpin.errors import UsageError
 from mlpin.requirement import Declared, normalise
 
+DEFAULT_CHANNELS = ("conda-forge",)
+"""The conda channels of a project that names none."""
 IndexFormat = Literal["simple", "flat", "conda"]
 
 

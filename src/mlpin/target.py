@@ -180,6 +180,8 @@ def python_minor(text: str) -> tuple[int, int]:
 class Target:
     """One environment to lock for. `python` is `3.11` (any patch release) or `3.11.4` (that one).
 
+    `virtual` are virtual packages of conda that the user sets outright, (name, `version` or `version=build`).
+
     Facts that are `waived` (`python`, `glibc`, `platform`) restrict nothing: any Python, any wheel will do; with
     `metadata`, what cannot be read of a release asks for nothing. Markers are those of the target all the same. That is
     for asking what a conflict rests on; nothing is locked for such a target.
@@ -194,8 +196,10 @@ class Target:
         *,
         detected: bool = False,
         waived: frozenset[str] = frozenset(),
+        virtual: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.waived = waived
+        self.virtual = virtual
         self.name = name
         self.python = python
         self.platform = platform
@@ -218,6 +222,7 @@ class Target:
             hardware or self.hardware,
             detected=self.detected,
             waived=self.waived if waived is None else waived,
+            virtual=self.virtual,
         )
 
     def __str__(self) -> str:

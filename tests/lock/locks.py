@@ -33,9 +33,18 @@ def package(
     return {key: value for key, value in {**found, **more}.items() if value is not None}
 
 
+def conda(name: str, version: str = "1.0", build: str = "h0_0", /, **more: Any) -> dict[str, Any]:
+    """The table of a conda package; `depends` and the like are its keys, `provides` too."""
+    channel, subdir = more.pop("channel", "conda-forge"), more.pop("subdir", "linux-64")
+    url = f"https://conda.example/{channel}/{subdir}/{name}-{version}-{build}.conda"
+    found = {"name": name, "version": version, "build": build, "build-number": 0, "channel": channel, "subdir": subdir}
+    return {**found, "url": url, "hashes": {"sha256": "ab" * 32, "md5": "cd" * 16}, **more}
+
+
 def text(*packages: dict[str, Any], by: str = "mlpin", **more: Any) -> str:
-    """A lock. `target` and `floor` are mlpin's own tables; other names are keys of the lock."""
+    """A lock. `target`, `floor` and `own` are mlpin's own tables; other names are keys of the lock."""
     own = {"target": more.pop("target", TARGET), "floor": more.pop("floor", FLOOR)} if by == "mlpin" else {}
+    own |= more.pop("own", {})
     tables = {"lock-version": "1.0", "created-by": by, **{key.replace("_", "-"): value for key, value in more.items()}}
     return tomli_w.dumps({**tables, "packages": list(packages), **({"tool": {"mlpin": own}} if own else {})})
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from mlpin.check import conda
 from mlpin.check.model import Drift
 from mlpin.errors import InputError
 from mlpin.fields import Fields
@@ -57,6 +58,7 @@ def drifts(
         yield from comparison.package(name, entries)
     yield from comparison.files(deep=deep)
     yield from comparison.extra()
+    yield from conda.environment(lock, environment)
 
 
 class _Comparison:
@@ -65,6 +67,7 @@ class _Comparison:
         self.target = target
         self.environment = environment
         self.locked = lock.by_name
+        self.provided = lock.provided
         self.installed: dict[str, list[Distribution]] = {}
         """By name, what is imported: of several folders the first, and all that lie in that one."""
         for one in environment.packages:
@@ -204,7 +207,8 @@ class _Comparison:
         """What is installed beside what the lock has."""
         for name, here in sorted(self.installed.items()):
             one = here[0]
-            if name in self.locked or name in self.own or one.tool or one.system or self._owned_by_others(one):
+            known = name in self.locked or name in self.provided or name in self.own
+            if known or one.tool or one.system or self._owned_by_others(one):
                 continue
             message = f"{_title(name, one.version)} is installed, but not in the lock"
             yield self._drift("extra", message, name, "", one.version)

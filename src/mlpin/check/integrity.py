@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mlpin.check import conda
 from mlpin.check.model import Drift
 from mlpin.lock.locked import Lock, LockedFile, LockedPackage, marker_holds
 
@@ -30,6 +31,7 @@ def drifts(lock: Lock, target: Target | None) -> Iterator[Drift]:
     for package in lock.packages:
         yield from _files(lock, package, target)
     yield from _graph(lock, target)
+    yield from conda.integrity(lock)
 
 
 def _valid(lock: Lock) -> Iterator[Drift]:
@@ -106,7 +108,7 @@ def _graph(lock: Lock, target: Target | None) -> Iterator[Drift]:
     """Whether each name stands once, and each edge leads to a package that it asks for."""
     from packaging.requirements import InvalidRequirement, Requirement
 
-    by_name = lock.by_name
+    by_name, provided = lock.by_name, lock.provided
     for name, several in by_name.items():
         there = [one for one in several if one.applies(target)]
         if len(there) > 1 and (target is not None or not all(one.marker for one in there)):
@@ -115,7 +117,7 @@ def _graph(lock: Lock, target: Target | None) -> Iterator[Drift]:
     for package in lock.packages:
         name, line = package.name, package.line
         for child in package.dependencies:
-            if child not in by_name:
+            if child not in by_name and child not in provided:
                 said = f"{name} depends on {child}, which is not locked"
                 yield Drift("lock", "graph", said, child, file=lock.shown, line=line)
         for text in package.requires:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpin.candidate import Key
+from mlpin.check import conda
 from mlpin.check.model import Drift
 from mlpin.errors import MlpinError
 from mlpin.index.url import local_path, strip_credentials
+from mlpin.lock.conda import LockedConda
 from mlpin.lock.locked import Lock, LockedPackage, LockedTree
 from mlpin.requirement import Declared, IndexSource, PathSource, Source, UrlSource, VcsSource, name_in
 from mlpin.resolver.requirements import PythonRange, Sourced, Specified, specifier
@@ -76,7 +78,9 @@ def drifts(
             expected=requires_python,
             found=plan.target.python,
         )
-    yield from _Walk(lock, view, known).drifts(roots)
+    walk = _Walk(lock, view, known)
+    yield from walk.drifts(roots)
+    yield from conda.drifts(plan, lock, {name for name, _ in walk.asked})
 
 
 def _target(wanted: Target, target: Target | None, lock: Lock) -> Iterator[Drift]:
@@ -191,6 +195,9 @@ class _Walk:
             shown = f"{key} @ {_shown(requirement.source, self.lock.path.parent)}"
         line = f"`{origin.text or shown}`" + (f", which {parent} asks for," if parent else "")
         locked = self.by_name.get(key.name, ())
+        if not locked and (carrier := self.lock.provided.get(key.name)):
+            yield from self._carried(requirement, carrier, line, shown)
+            return
         if not locked:
             said = f"{line} is not locked"
             yield _drift("unlocked", said, origin=origin, package=key.name, expected=shown)
@@ -210,6 +217,15 @@ class _Walk:
             if key.extra and self.lock.ours and key.extra not in one.extras:
                 said = f"{line} is wanted, and {one.name} is locked without its extra `{key.extra}`"
                 yield drift("extra", said, expected=str(key), found=one.name)
+
+    def _carried(self, requirement: Requirement, carrier: LockedConda, line: str, shown: str) -> Iterator[Drift]:
+        """What is wrong with a distribution that comes with a conda package."""
+        of = f"conda's {carrier.name} {carrier.version}"
+        drift = partial(_drift, origin=requirement.origin, package=requirement.key.name, expected=shown, found=of)
+        if isinstance(requirement, Sourced):
+            yield drift("source", f"{line} is wanted, and it is locked as {of}")
+        elif isinstance(requirement, Specified) and not _admits(requirement, carrier.version):
+            yield drift("version", f"{line} is wanted, and {of} is locked")
 
     def _version(self, package: LockedPackage) -> str:
         """The locked version; of a directory that was read, the one that it has."""

@@ -15,10 +15,22 @@ if TYPE_CHECKING:
     from mlpin.export.model import Exported
     from mlpin.lock.locked import Lock
 
-FORMATS = ("requirements", "dockerfile", "sbom", "uv", "pip-constraints")
+FORMATS = (
+    "requirements",
+    "dockerfile",
+    "sbom",
+    "uv",
+    "pip-constraints",
+    "conda-explicit",
+    "environment.yml",
+    "conda-lock",
+    "pixi",
+)
+_OF_CONDA = FORMATS[5:]
 DESCRIPTION = (
     "Writes a lock in the form that another tool takes: requirements with hashes for pip and uv, a Dockerfile, a "
-    "CycloneDX SBOM, [tool.uv] tables, constraints. PATH is a lock, or the directory where it lies. The lock alone "
+    "CycloneDX SBOM, [tool.uv] tables, constraints; of a lock with conda packages an explicit file, environment.yml, "
+    "conda-lock.yml, pixi.lock. PATH is a lock, or the directory where it lies. The lock alone "
     "is read: no project, no network."
 )
 
@@ -78,9 +90,32 @@ def _made(found: Exported, options: argparse.Namespace) -> tuple[str, list[str]]
         from mlpin.export.constraints import constraints
 
         return constraints(found), []
+    if options.format in _OF_CONDA:
+        return _for_conda(found, options.format)
     from mlpin.export.requirements import remarks, requirements
 
     return requirements(found, hashes=not options.no_hashes), remarks(found, hashes=not options.no_hashes)
+
+
+def _for_conda(found: Exported, form: str) -> tuple[str, list[str]]:
+    """The text for one of conda's tools, and what is to be said of it."""
+    if form == "conda-explicit":
+        from mlpin.export import explicit
+
+        return explicit.explicit(found), explicit.remarks(found)
+    if form == "environment.yml":
+        from mlpin.export import environment_yml
+
+        return environment_yml.environment_yml(found), environment_yml.remarks(found)
+    from mlpin.export.conda import left_out
+
+    if form == "conda-lock":
+        from mlpin.export.conda_lock import conda_lock
+
+        return conda_lock(found), left_out(found)
+    from mlpin.export.pixi_lock import pixi_lock
+
+    return pixi_lock(found), left_out(found)
 
 
 def _wrapped(remark: str) -> list[str]:

@@ -53,6 +53,7 @@ def options(parser: argparse.ArgumentParser, *, resolving: bool = True) -> None:
         "--prerelease", metavar="MODE", help="disallow, allow, if-necessary, explicit, if-necessary-or-explicit"
     )
     group.add_argument("--resolution", metavar="MODE", help="highest, lowest, lowest-direct")
+    group.add_argument("--prefer", metavar="WORLD", help="conda or pypi: whose packages, where both have them")
     group.add_argument("--exclude-newer", metavar="WHEN", help="a date, a time, or a span like `7 days`")
     group.add_argument("--only-binary", action="append", metavar="NAMES", help="wheels only, for :all: or names")
     group.add_argument("--no-binary", action="append", metavar="NAMES", help="source archives only, for :all: or names")
@@ -69,6 +70,10 @@ def options(parser: argparse.ArgumentParser, *, resolving: bool = True) -> None:
         "--pytorch-index-url", metavar="URL", help="above PyTorch's indexes per CUDA version; `none` to do without"
     )
     group.add_argument("--index-strategy", metavar="MODE", help="first-index, unsafe-first-match, unsafe-best-match")
+    group.add_argument(
+        "--channel", action="append", metavar="NAME", help="a conda channel: a name, URL or path; repeatable"
+    )
+    group.add_argument("--channel-priority", metavar="MODE", help="strict, flexible, disabled")
     group.add_argument("--trusted-host", action="append", metavar="HOST")
     group.add_argument("--cert", metavar="FILE")
     group.add_argument("--client-cert", metavar="FILE")
@@ -94,6 +99,9 @@ def settings_of(options: argparse.Namespace, root: Path) -> Settings:
         "find-links": options.find_links,
         "no-index": options.no_index,
         "index-strategy": options.index_strategy,
+        "channels": options.channel,
+        "channel-priority": options.channel_priority,
+        "prefer": options.prefer,
         "trusted-hosts": options.trusted_host,
         "cert": options.cert,
         "client-cert": options.client_cert,

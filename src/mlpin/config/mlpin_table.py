@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mlpin.config import options
 from mlpin.config.source import Lines, Source, Table, Texts, located, no_lines
@@ -27,6 +27,11 @@ KEYS = {
     "driver": "driver",
     "gpus": "gpus",
     "cuda": "cuda",
+    "channels": "channels",
+    "channel_priority": "channel-priority",
+    "channel_alias": "channel-alias",
+    "virtual_packages": "virtual-packages",
+    "prefer": "prefer",
     "matrix": "matrix",
     "extras": "extras",
     "all_extras": "all-extras",
@@ -58,11 +63,13 @@ KEYS = {
 }
 """The key of each field of `Settings` that is one value or one list."""
 
-_TABLES = ("exclude-newer-package", "indexes", "packages", "metadata", "targets", "rules")
-_LATER = ("prefer", "conda")
-_ON_TARGETS = ("python", "platform", "glibc", "extras", "groups", "accelerator", "driver", "gpus", "cuda")
+_TABLES = ("exclude-newer-package", "indexes", "packages", "metadata", "targets", "rules", "conda")
+_HARDWARE = ("accelerator", "driver", "gpus", "cuda")
+_ON_TARGETS = ("python", "platform", "glibc", "extras", "groups", *_HARDWARE, "channels", "virtual_packages")
 _TARGET_KEYS = {key: KEYS[key] for key in _ON_TARGETS}
-_CONDA = ("channels", "virtual-packages")
+_OF_CONDA = {key: KEYS[key] for key in ("channels", "channel_priority")}
+CONDA_DECLARES = ("dependencies", "groups")
+"""What the table `conda` holds beside settings: requirements, which the readers of manifests know."""
 FAMILIES = ("pytorch",)
 """Names under `indexes` that say where a family of the matrix has its indexes per build line."""
 _TARGET_NAME = re.compile(r"[a-z0-9_-]+")
@@ -79,9 +86,6 @@ def mlpin_table(fields: Fields, *, base: Path, context: Context, lines: Lines = 
     `lines` tells the line of a path of keys, for the origins of constraints. Raises `InputError` that
     names file and key.
     """
-    for key in _LATER:
-        if key in fields:
-            raise fields.error(key, "is not supported yet")
     fields.known(*KEYS.values(), "pre", *_TABLES)
     table = Table(fields, base, context, lines)
     found = options.read(table, KEYS, f"[{fields.where()}] of {fields.file}" if fields.path else fields.file)
@@ -110,7 +114,9 @@ def mlpin_table(fields: Fields, *, base: Path, context: Context, lines: Lines = 
             if found.extra_indexes == ():
                 extra["closed"] = ("extra_indexes",)
     if "packages" in fields:
-        extra["pins"] = _pins(table.table("packages"), {index.name for index in indexes})
+        extra["pins"], extra["prefers"] = _packages(table.table("packages"), {index.name: index for index in indexes})
+    if "conda" in fields:
+        extra |= _conda(table.table("conda"), found)
     if "metadata" in fields:
         extra["metadata"] = _metadata(table.table("metadata"))
     if "targets" in fields:
@@ -189,8 +195,10 @@ def _indexes(table: Table, found: Settings) -> tuple[IndexSetting, ...]:
         url = inner.text("url")
         if url is None:
             raise table.error(name, "has no `url`")
-        default = bool(inner.flag("default"))
-        explicit = inner.flag("explicit")
+        default, form = bool(inner.flag("default")), _format(inner)
+        if default and form == "conda":
+            raise inner.error("default", "cannot be true for a conda channel", hint="list it first in `channels`")
+        explicit = form == "conda" or inner.flag("explicit")
         indexes.append(
             options.index(
                 url,
@@ -199,7 +207,7 @@ def _indexes(table: Table, found: Settings) -> tuple[IndexSetting, ...]:
                 name=name,
                 explicit=not default if explicit is None else explicit,
                 default=default,
-                form=_format(inner),
+                form=form,
             )
         )
         others = [index.name for index in indexes[:-1] if index.default]
@@ -231,44 +239,68 @@ def _rules(table: Table) -> dict[str, str]:
 
 def _format(table: Table) -> IndexFormat:
     text = table.text("format")
-    if text == "conda":
-        raise table.error("format", "cannot be `conda`: conda channels are not supported yet")
-    if text in (None, "simple"):
+    if text is None:
         return "simple"
-    if text == "flat":
-        return "flat"
-    raise table.error("format", f"cannot be `{text}`", hint="one of: simple, flat")
+    if text in ("simple", "flat", "conda"):
+        return cast("IndexFormat", text)
+    raise table.error("format", f"cannot be `{text}`", hint="one of: simple, flat, conda")
 
 
-def _pins(table: Table, indexes: set[str]) -> dict[str, tuple[IndexPin, ...]]:
-    from mlpin.manifest import pep508
-
-    found: dict[str, tuple[IndexPin, ...]] = {}
+def _packages(
+    table: Table, indexes: Mapping[str, IndexSetting]
+) -> tuple[dict[str, tuple[IndexPin, ...]] | None, dict[str, str] | None]:
+    """By name of a package: the indexes that it may come from, and which world provides it."""
+    pins: dict[str, tuple[IndexPin, ...]] = {}
+    prefers: dict[str, str] = {}
     for key in table.fields:
         (name,) = options.package_names([key], table, key)
-        inners = (
-            [Table(fields, table.base, table.context, table.lines) for fields in table.fields.tables(key)]
-            if isinstance(table.fields.data[key], list)
-            else [table.table(key)]
+        if isinstance(table.fields.data[key], list):
+            inners = [Table(fields, table.base, table.context, table.lines) for fields in table.fields.tables(key)]
+            for one in inners:
+                one.fields.known("index", "marker")
+            pins[name] = tuple(_pin(one, table, key, indexes) for one in inners)
+            continue
+        inner = table.table(key)
+        inner.fields.known("index", "marker", "prefer")
+        prefer = options.read(inner, {"prefer": "prefer"}, "").prefer
+        if prefer is not None:
+            prefers[name] = prefer
+        if prefer is None or len(inner.fields.data) > 1:
+            pins[name] = (_pin(inner, table, key, indexes),)
+    return pins or None, prefers or None
+
+
+def _pin(inner: Table, table: Table, key: str, indexes: Mapping[str, IndexSetting]) -> IndexPin:
+    from mlpin.manifest import pep508
+
+    index = inner.text("index")
+    if index is None:
+        raise table.error(key, "has no `index`")
+    if index not in indexes:
+        known = ", ".join(sorted(indexes)) or "none"
+        raise inner.error(
+            "index", f"names `{index}`, which no table of indexes here has", hint=f"indexes here: {known}"
         )
-        pins: list[IndexPin] = []
-        for inner in inners:
-            if "prefer" in inner.fields:
-                raise inner.error("prefer", "is not supported yet")
-            inner.fields.known("index", "marker")
-            index = inner.text("index")
-            if index is None:
-                raise table.error(key, "has no `index`")
-            if index not in indexes:
-                known = ", ".join(sorted(indexes)) or "none"
-                raise inner.error(
-                    "index", f"names `{index}`, which no table of indexes here has", hint=f"indexes here: {known}"
-                )
-            with located(inner, "marker"):
-                marker = pep508.marker(inner.text("marker") or "", inner.origin("marker", 0, ""))
-            pins.append(IndexPin(index, marker))
-        found[name] = tuple(pins)
-    return found
+    if indexes[index].format == "conda":
+        raise inner.error(
+            "index",
+            f"names `{index}`, which is a conda channel",
+            hint=f'ask for `{index}::{key}` in [tool.mlpin.conda], or write `prefer = "conda"`',
+        )
+    with located(inner, "marker"):
+        marker = pep508.marker(inner.text("marker") or "", inner.origin("marker", 0, ""))
+    return IndexPin(index, marker)
+
+
+def _conda(table: Table, found: Settings) -> dict[str, Any]:
+    """What the table `conda` says of channels, which could stand beside it as well."""
+    table.fields.known(*CONDA_DECLARES, *_OF_CONDA.values())
+    here = options.read(table, _OF_CONDA, "")
+    said = {field: value for field in _OF_CONDA if (value := getattr(here, field)) is not None}
+    for field in said:
+        if getattr(found, field) is not None:
+            raise table.error(KEYS[field], "stands above this table too", hint="leave one of them out")
+    return said
 
 
 def _metadata(table: Table) -> tuple[SuppliedMetadata, ...]:
@@ -323,9 +355,6 @@ def _targets(table: Table) -> dict[str, TargetSettings]:
             near = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")
             raise table.error(name, f"cannot be a target: {why}", hint=f"call it `{near}`" if near else None)
         inner = table.table(name)
-        for key in _CONDA:
-            if key in inner.fields:
-                raise inner.error(key, "cannot be used: conda channels are not supported yet")
         inner.fields.known(*_TARGET_KEYS.values())
         values = options.read(inner, _TARGET_KEYS, "")
         if values.platform is not None and values.glibc is not None:

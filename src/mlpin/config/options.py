@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlpin.config.channels import channels, virtual_packages
 from mlpin.config.source import Source, located
 from mlpin.index.url import redacted
 from mlpin.requirement import normalise
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 STRATEGIES = ("first-index", "unsafe-first-match", "unsafe-best-match")
 PRERELEASES = ("disallow", "allow", "if-necessary", "explicit", "if-necessary-or-explicit")
 RESOLUTIONS = ("highest", "lowest", "lowest-direct")
+CHANNEL_PRIORITIES = ("strict", "flexible", "disabled")
+WORLDS = ("conda", "pypi")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::[0-9]+)?")
@@ -107,6 +110,11 @@ def _text(source: Source, key: str) -> str | None:
 
 def _flag(source: Source, key: str) -> bool | None:
     return source.flag(key)
+
+
+def _address(source: Source, key: str) -> str | None:
+    text = source.text(key)
+    return None if text is None else address(text.rstrip("/"), source, key)
 
 
 def _path(source: Source, key: str) -> str | None:
@@ -274,6 +282,11 @@ _READERS: dict[str, Reader] = {
     "driver": _driver,
     "gpus": _gpus,
     "cuda": _cuda,
+    "channels": channels,
+    "channel_priority": _choice(*CHANNEL_PRIORITIES),
+    "channel_alias": _address,
+    "virtual_packages": virtual_packages,
+    "prefer": _choice(*WORLDS),
     "matrix": _paths,
     "extras": names,
     "all_extras": _flag,

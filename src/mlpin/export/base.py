@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mlpin.target import Target
 
 _CUDA, _PYTHON, _DEBIAN, _UV = "nvidia/cuda", "python", "debian", "ghcr.io/astral-sh/uv"
+_MICROMAMBA = "mambaorg/micromamba:2-debian12-slim"
+"""By major version and base image (https://micromamba-docker.readthedocs.io/en/latest/tags.html)."""
 
 
 class Base(NamedTuple):
@@ -41,8 +43,10 @@ class _Tag(NamedTuple):
 
 def base_of(lock: Lock, target: Target, rules: Matrix) -> Base:
     """The base images for a lock. Raises `InputError` where no image that is known serves it."""
-    needed = [minor for package in lock.packages if (minor := glibc_of(package, target)) is not None]
-    floor = str(lock.floor.get("glibc", "")) or f"2.{max(needed, default=0)}"
+    floor = _floor(lock, target)
+    if lock.conda:
+        why = "conda brings everything along but the C library and the driver"
+        return Base(_MICROMAMBA, _bare(rules, floor, lock).name, python=False, why=why)
     own, asked = own_cuda(lock, rules), asked_of_system(lock, target, rules)
     built = [package.name for package in compiled(lock, rules)]
     if built and own and target.hardware.accelerator in {"", "cuda"}:
@@ -69,6 +73,12 @@ def base_of(lock: Lock, target: Target, rules: Matrix) -> Base:
     made = _plain(rules, target, floor, lock)
     why = f"the locked wheels bring CUDA {own} along, so the image needs none" if own else ""
     return made._replace(why=why)
+
+
+def _floor(lock: Lock, target: Target) -> str:
+    """The glibc that the locked builds need; of conda's the lock says it."""
+    needed = [minor for package in lock.packages if (minor := glibc_of(package, target)) is not None]
+    return str(lock.floor.get("glibc", "")) or f"2.{max(needed, default=0)}"
 
 
 def uv_image(rules: Matrix) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from mlpin.errors import InputError
 from mlpin.export.base import Base, base_of, uv_image
 from mlpin.export.model import Exported, printable, public
+from mlpin.lock.conda import LockedConda
+from mlpin.lock.locked import LockedPackage
 from mlpin.lock.runtime import compiled, own_cuda
 from mlpin.report.wrap import wrapped
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _VENV = "/opt/venv"
 _PYTHONS = "/opt/python"
+_PREFIX = "/opt/env"
 _PLAIN = re.compile(r"[\w.][\w./+~@!-]*")
 """A path that means itself in a COPY."""
 _SSH = re.compile(r"(git\+)?ssh://|[\w.-]+@[\w.-]+:(?!//)")
@@ -48,9 +51,10 @@ def dockerfile(exported: Exported) -> str:
         )
     base = base_of(lock, target, exported.matrix)
     paths = _paths(exported)
+    build = _conda_build if lock.conda else _build
     blocks = [
         _header(exported, target, base),
-        _build(exported, target, base, paths),
+        build(exported, target, base, paths),
         _run(exported, target, base, paths),
     ]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
@@ -90,6 +94,42 @@ def _build(exported: Exported, target: Target, base: Base, paths: Sequence[str])
     yield _copy(exported.lock.path.name)
     for path in paths:
         yield _copy(path, tree=path in trees)
+    yield from _sync(exported, f"uv pip sync --python {_VENV}")
+
+
+def _conda_build(exported: Exported, target: Target, base: Base, paths: Sequence[str]) -> Iterator[str]:
+    """The stage that makes a conda environment of the explicit file, and installs what is of PyPI into it."""
+    file = exported.lock.conda_file
+    if file is None:
+        raise InputError(
+            "the lock names no file with its conda packages",
+            where=exported.lock.shown,
+            hint="`mlpin lock` writes one beside the lock",
+        )
+    trees = {package.tree.place for package in exported.packages if package.tree}
+    yield f"FROM {_platform(target)}{base.build} AS build"
+    yield "USER root"
+    if tools := _tools(exported):
+        yield "RUN apt-get update \\"
+        yield f"    && apt-get install -y --no-install-recommends {' '.join(tools)} \\"
+        yield "    && rm -rf /var/lib/apt/lists/*"
+    yield "WORKDIR /app"
+    yield _copy(file[0])
+    for path in paths:
+        yield _copy(path, tree=path in trees)
+    yield "RUN --mount=type=cache,target=/opt/conda/pkgs \\"
+    yield f"    micromamba create -y --always-copy -p {_PREFIX} -f {shlex.quote(file[0])}"
+    if not exported.packages:
+        return
+    yield f"COPY --from={uv_image(exported.matrix)} /uv /usr/local/bin/"
+    yield "ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy"
+    yield _copy(exported.lock.path.name)
+    # `sync` would take away what conda has installed.
+    yield from _sync(exported, f"uv pip install --no-deps --python {_PREFIX}/bin/python -r")
+
+
+def _sync(exported: Exported, command: str) -> Iterator[str]:
+    """The step in which uv installs the lock, with what that must be given."""
     mounts = ["--mount=type=cache,target=/root/.cache/uv"]
     if others := _other_indexes(exported):
         yield from wrapped(f"If {' or '.join(others)} wants a password:", "# ", "# ")
@@ -104,16 +144,19 @@ def _build(exported: Exported, target: Target, base: Base, paths: Sequence[str])
         yield from wrapped(f"{said}, and add --no-build-isolation.", "# ", "# ")
     yield f"RUN {' '.join(mounts)} \\"
     name = exported.lock.path.name
-    yield f"    uv pip sync --python {_VENV} {shlex.quote(f'./{name}' if name.startswith('-') else name)}"
+    yield f"    {command} {shlex.quote(f'./{name}' if name.startswith('-') else name)}"
 
 
 def _run(exported: Exported, target: Target, base: Base, paths: Sequence[str]) -> Iterator[str]:
     """The stage that is kept: the environment, and a user who is not root."""
     yield f"FROM {_platform(target)}{base.run}"
-    if not base.python:
+    prefix = _PREFIX if exported.lock.conda else _VENV
+    if not base.python and prefix == _VENV:
         yield f"COPY --from=build {_PYTHONS} {_PYTHONS}"
-    yield f"COPY --from=build {_VENV} {_VENV}"
-    yield f"ENV PATH={_VENV}/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1"
+    yield f"COPY --from=build {prefix} {prefix}"
+    yield f"ENV PATH={prefix}/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1"
+    if exported.lock.conda:
+        yield f"ENV CONDA_PREFIX={prefix}"
     if _gpu(exported, target):
         yield "ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility"
     yield "RUN useradd --create-home --shell /bin/bash app"
@@ -128,7 +171,10 @@ def _run(exported: Exported, target: Target, base: Base, paths: Sequence[str]) -
 
 def _gpu(exported: Exported, target: Target) -> bool:
     accelerator = target.hardware.accelerator
-    return accelerator == "cuda" or (not accelerator and bool(own_cuda(exported.lock, exported.matrix)))
+    if accelerator:
+        return accelerator == "cuda"
+    by_conda = any("__cuda" in package.needs for package in exported.lock.conda)
+    return by_conda or bool(own_cuda(exported.lock, exported.matrix))
 
 
 def _platform(target: Target) -> str:
@@ -153,11 +199,9 @@ def _tools(exported: Exported) -> Sequence[str]:
 def _paths(exported: Exported) -> Sequence[str]:
     """Files and folders beside the lock that are installed. Raises `InputError` for one outside of its folder."""
     found = set()
-    for package in exported.packages:
-        places = [file.path for file in package.files if file.path and not file.url]
-        if package.tree and "://" not in package.tree.place and not _SSH.match(package.tree.place):
-            places.append(package.tree.place)
-        for place in places:
+    packages: list[LockedPackage | LockedConda] = [*exported.packages, *exported.lock.conda]
+    for package in packages:
+        for place in _local(package):
             path = PurePosixPath(place)
             if path.is_absolute() or ".." in path.parts:
                 raise InputError(
@@ -167,6 +211,16 @@ def _paths(exported: Exported) -> Sequence[str]:
                 )
             found.add(place)
     return sorted(found)
+
+
+def _local(package: LockedPackage | LockedConda) -> Sequence[str]:
+    """The paths that a package is installed from."""
+    if isinstance(package, LockedConda):
+        return [package.url] if package.is_local else []
+    places = [file.path for file in package.files if file.path and not file.url]
+    if package.tree and "://" not in package.tree.place and not _SSH.match(package.tree.place):
+        places.append(package.tree.place)
+    return places
 
 
 def _copy(path: str, *, tree: bool = False) -> str:

@@ -34,6 +34,13 @@ def requirements(found: Exported, *, hashes: bool = True) -> str:
 def remarks(found: Exported, *, hashes: bool = True) -> list[str]:
     """What must be known to use the file, each a sentence or two without a full stop at the end."""
     said = []
+    if found.lock.conda:
+        file = found.lock.conda_file
+        first = file[0] if file else "what `mlpin export --format conda-explicit` writes"
+        names = sorted(found.lock.provided)
+        some = ", ".join(names[:5]) + (", …" if names[5:] else "")
+        brings = f" bring {some} along" if names else " come before these"
+        said.append(f"install {first} before: its conda packages{brings}")
     if hashes and (unhashed := _unhashed(found)):
         said.append(
             f"pip refuses these under --require-hashes, as the lock has no hash for them: {', '.join(unhashed)}; "
@@ -96,9 +103,12 @@ def _header(found: Exported, *, hashes: bool) -> list[str]:
     strategy = " --index-strategy unsafe-best-match" if len(found.indexes) > 1 else ""
     strict = " --require-hashes" if hashes and not free else ""
     lenient = " --no-require-hashes" if hashes and free else ""
+    uv, file = "uv pip sync", "requirements.txt"
+    if found.lock.conda:
+        uv, file = "uv pip install --no-deps", f"-r {file}"  # `sync` takes away what conda has installed
     commands = [
         f"  pip install --no-deps{strict}{lenient} -r requirements.txt",
-        f"  uv pip sync{strict}{strategy} requirements.txt",
+        f"  {uv}{strict}{strategy} {file}",
     ]
     lines = wrapped(made, "# ", "# ") + [f"# {command}" for command in commands]
     notes = remarks(found, hashes=hashes)

@@ -1,20 +1,25 @@
 """A lock as a CycloneDX bill of materials (JSON), made with `cyclonedx-python-lib`.
 
 Knows how a locked package is named to those who look for vulnerabilities: by a package URL
-(https://github.com/package-url/purl-spec, type `pypi`), or by none where a package of PyPI's could be mistaken for it.
+(https://github.com/package-url/purl-spec, types `pypi` and `conda`), or by none where a package of PyPI's could be
+mistaken for it.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlpin.errors import InputError
 from mlpin.export.model import HASHES, Exported, index_of, public
 from mlpin.export.requirements import direct, repository
+from mlpin.lock.conda import SUFFIXES, LockedConda
+from mlpin.lock.conda import name_in as conda_name
 from mlpin.lock.file import digest
 from mlpin.lock.locked import LockedFile, LockedPackage
-from mlpin.requirement import normalise
+from mlpin.requirement import name_in, normalise
 
 if TYPE_CHECKING:
     from cyclonedx.model import ExternalReference, HashType, Property
@@ -49,21 +54,28 @@ def sbom(found: Exported) -> str:
         component = _component(package, found, len(twins))
         components.append(component)
         by_name.setdefault(package.name, []).append(component)
+    conda = {one.name: _conda_component(one) for one in found.lock.conda}
+    carriers = {name: conda[one.name] for name, one in found.lock.provided.items()}
     asked = {name for package in found.packages for name in map(normalise, package.dependencies)}
     # Where everything is asked for by something, in a circle, nothing says where it begins.
-    edges = [(root, found.roots.keys() | (by_name.keys() - asked) or by_name.keys())]
+    edges = [(root, _named(found.roots.keys() | (by_name.keys() - asked) or by_name.keys(), by_name))]
     edges += [
-        (component, {normalise(name) for name in package.dependencies})
+        (component, _named(_needs(package), by_name, carriers))
         for package, component in zip(found.packages, components, strict=True)
     ]
+    if conda:
+        needed = {name for one in found.lock.conda for name in one.needs if name != one.name}
+        asked_for = {conda_name(line.text) for line in found.lock.lines("requirements")}
+        edges[0][1].extend(one for name, one in conda.items() if name in asked_for or name not in needed)
+        edges += [(conda[one.name], [conda[name] for name in one.needs if name in conda]) for one in found.lock.conda]
+        components += conda.values()
     bom = Bom(
         serial_number=uuid5(NAMESPACE_URL, f"sha256:{digest(found.lock.tables)}"),
         components=components,
         metadata=BomMetaData(component=root, properties=_properties("mlpin:target:", _target(found))),
         # Not by `register_dependency`, which looks through all that it has.
         dependencies=[
-            Dependency(one.bom_ref, [Dependency(child.bom_ref) for name in names for child in by_name.get(name, ())])
-            for one, names in edges
+            Dependency(one.bom_ref, [Dependency(child.bom_ref) for child in children]) for one, children in edges
         ],
     )
     # Without a version: another mlpin says the same of the same lock.
@@ -96,6 +108,43 @@ def _component(package: LockedPackage, found: Exported, number: int) -> Componen
         hashes=_hashes(best) if best else (),
         external_references=_references(package, found),
         properties=_properties("mlpin:", own),
+    )
+
+
+def _needs(package: LockedPackage) -> set[str]:
+    return {normalise(name) for name in package.dependencies} | {name_in(text) for text in package.requires}
+
+
+def _named(
+    names: Iterable[str],
+    by_name: Mapping[str, list[Component]],
+    carriers: Mapping[str, Component] = MappingProxyType({}),
+) -> list[Component]:
+    """The components of these names; of what a conda package carries, that one."""
+    return [one for name in names for one in by_name.get(name) or ([carriers[name]] if name in carriers else [])]
+
+
+def _conda_component(package: LockedConda) -> Component:
+    from cyclonedx.model import ExternalReference, ExternalReferenceType, XsUri
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.license import DisjunctiveLicense
+    from packageurl import PackageURL
+
+    kind = next(suffix.removeprefix(".") for suffix in SUFFIXES if package.url.endswith(suffix))
+    where = {"build": package.build, "channel": package.channel, "subdir": package.subdir, "type": kind}
+    hashes = _hash_types(package.hashes)
+    return Component(
+        type=ComponentType.LIBRARY,
+        name=package.name,
+        version=package.version,
+        bom_ref=f"conda:{package.name}=={package.version}={package.build}",
+        purl=None if package.is_local else PackageURL("conda", None, package.name, package.version, where),
+        hashes=hashes,
+        licenses=[DisjunctiveLicense(name=package.license)] if package.license else (),
+        external_references=[
+            ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(public(package.url)), hashes=hashes)
+        ],
+        properties=_properties("mlpin:", {"provides": ",".join(package.provides)}),
     )
 
 
@@ -138,10 +187,14 @@ def _references(package: LockedPackage, found: Exported) -> list[ExternalReferen
 
 
 def _hashes(file: LockedFile) -> list[HashType]:
+    return _hash_types({name: file.hashes[name] for name in HASHES if name in file.hashes})
+
+
+def _hash_types(hashes: Mapping[str, str]) -> list[HashType]:
     from cyclonedx.model import HashAlgorithm, HashType
 
-    known = [(name, file.hashes[name]) for name in HASHES if name in file.hashes]
-    return [HashType(alg=HashAlgorithm(name.replace("sha", "SHA-")), content=value) for name, value in known]
+    names = {name: name.replace("sha", "SHA-").replace("md5", "MD5") for name in hashes}
+    return [HashType(alg=HashAlgorithm(names[name]), content=value) for name, value in hashes.items()]
 
 
 def _target(found: Exported) -> dict[str, str]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlpin.candidate import Artifact, Listing, Metadata, joined
 from mlpin.errors import BadDistribution, IndexUnavailable
@@ -22,6 +22,10 @@ from mlpin.index.page import Page
 from mlpin.index.places import Place, Places, named_place, shown
 from mlpin.index.url import redacted
 from mlpin.settings import SuppliedMetadata
+
+if TYPE_CHECKING:
+    from mlpin.conda.record import CondaRecord
+    from mlpin.index.channels import Channels
 
 T = TypeVar("T")
 Event = Callable[[str, str], None]
@@ -57,7 +61,9 @@ class Catalog:
         supplied: tuple[SuppliedMetadata, ...] = (),
         fallback: Fallback | None = None,
         on_event: Event | None = None,
+        channels: Callable[[tuple[str, ...], str], Channels] | None = None,
     ) -> None:
+        self._channels = channels
         self.places = places
         self.cache = cache
         self.offline = offline
@@ -102,6 +108,18 @@ class Catalog:
         cannot answer.
         """
         return self._once(("metadata", artifact.url), lambda: self._metadata(name, version, artifact))
+
+    def records(
+        self, channels: Sequence[str], subdir: str, names: Sequence[str]
+    ) -> Mapping[str, Sequence[CondaRecord]]:
+        """All records of conda packages in the channels of these names, for a platform and for none.
+
+        Raises `IndexUnavailable` where a channel cannot answer, `InputError` where there is none of a name.
+        """
+        assert self._channels is not None
+        mine = tuple(channels)
+        open_channels = self._channels
+        return self._once(("channels", mine, subdir), lambda: open_channels(mine, subdir)).records(names)
 
     def sha256(self, artifact: Artifact) -> str:
         """The sha256 of a file whose index states none, computed from its bytes."""

@@ -7,13 +7,16 @@ installer does. The same resolution gives the same tables: no time, no absolute 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mlpin.candidate import Artifact, Candidate, Metadata
+from mlpin.conda.virtual import subdir
 from mlpin.index.url import local_path, strip_credentials
+from mlpin.lock import conda, conda_file
+from mlpin.lock.conda import LockedConda
 from mlpin.outcome import Resolution
 from mlpin.requirement import Declared, PathSource, Source, VcsSource
 from mlpin.target import Target, glibc_minor
@@ -43,6 +46,20 @@ class Inputs(NamedTuple):
     """What the matrix says of the lock as a whole: `matrix` and `floor`."""
     rules: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     """By package: the rules that held for it, its build line."""
+    conda: CondaInputs | None = None
+    """Where conda packages are asked for."""
+
+
+class CondaInputs(NamedTuple):
+    """What a lock records of the conda side."""
+
+    channels: Sequence[str]
+    """Names, or URLs without credentials."""
+    priority: str
+    virtual: Mapping[str, str]
+    """Virtual packages by name: `version` or `version=build`."""
+    file: str
+    """The name of the file for conda's clients."""
 
 
 class Facts(NamedTuple):
@@ -62,10 +79,17 @@ def tables(resolution: Resolution, inputs: Inputs, folder: Path, facts: Facts) -
         if key.kind == "pypi" and key.extra:
             extras.setdefault(key.name, []).append(key.extra)
     asked = _asked(resolution)
-    for name, candidate in resolution.packages.items():
+    locked_here = resolution.packages
+    for name, candidate in locked_here.items():
         packages.append(
             _package(
-                candidate, sorted(extras.get(name, [])), asked.get(name, {}), folder, facts, inputs.rules.get(name, {})
+                candidate,
+                sorted(extras.get(name, [])),
+                asked.get(name, {}),
+                locked_here.keys(),
+                folder,
+                facts,
+                inputs.rules.get(name, {}),
             )
         )
     target = inputs.target
@@ -73,6 +97,9 @@ def tables(resolution: Resolution, inputs: Inputs, folder: Path, facts: Facts) -
         "format": FORMAT,
         "requirements": [_line(line, inputs.root, folder) for line in inputs.requirements],
     }
+    if inputs.conda is not None:
+        own["channels"] = list(inputs.conda.channels)
+        own["channel-priority"] = inputs.conda.priority
     if inputs.constraints:
         own["constraints"] = [_line(line, inputs.root, folder) for line in inputs.constraints]
     if inputs.overrides:
@@ -99,6 +126,8 @@ def tables(resolution: Resolution, inputs: Inputs, folder: Path, facts: Facts) -
     }
     if inputs.detected:
         described["detected"] = list(inputs.detected)
+    if inputs.conda is not None:
+        described["virtual-packages"] = dict(inputs.conda.virtual)
     own["target"] = described
     floor: dict[str, Any] = dict(inputs.matrix.get("floor", {}))
     if glibc := _glibc_floor(packages):
@@ -109,6 +138,12 @@ def tables(resolution: Resolution, inputs: Inputs, folder: Path, facts: Facts) -
         own["matrix"] = inputs.matrix["matrix"]
     if inputs.options:
         own["options"] = dict(inputs.options)
+    if inputs.conda is not None:
+        locked = conda_packages(resolution, folder)
+        own["conda-file"] = conda_file.table(
+            inputs.conda.file, conda_file.explicit(locked, subdir(target.platform), inputs.conda.file)
+        )
+        own["conda"] = [conda.table(package) for package in locked]
     lock: dict[str, Any] = {"lock-version": "1.0", "environments": [target.environment]}
     if inputs.requires_python:
         lock["requires-python"] = inputs.requires_python
@@ -121,6 +156,18 @@ def tables(resolution: Resolution, inputs: Inputs, folder: Path, facts: Facts) -
     }
 
 
+def conda_packages(resolution: Resolution, folder: Path) -> list[LockedConda]:
+    """The conda packages as they are locked, by name. `folder` is where the lock will lie."""
+    standing: dict[str, list[str]] = {}
+    for key, pin in resolution.pins.items():
+        if key.kind == "pypi" and not key.extra and pin.carrier:
+            standing.setdefault(pin.carrier, []).append(key.name)
+    return [
+        conda.of_record(record, standing.get(name, ()), _place(record.url, folder))
+        for name, record in resolution.conda.items()
+    ]
+
+
 def _asked(resolution: Resolution) -> dict[str, dict[str, list[str]]]:
     """By parent and child name: what the parent's metadata asks of the child."""
     found: dict[str, dict[str, list[str]]] = {}
@@ -128,7 +175,7 @@ def _asked(resolution: Resolution) -> dict[str, dict[str, list[str]]]:
         if key.kind != "pypi":
             continue
         for edge in edges:
-            if edge.parent is None or edge.parent.name == key.name:
+            if edge.parent is None or edge.parent.name == key.name or edge.parent.key.kind != "pypi":
                 continue
             text = getattr(getattr(edge.requirement, "specifier", None), "text", "")
             texts = found.setdefault(edge.parent.name, {}).setdefault(key.name, [])
@@ -142,6 +189,7 @@ def _package(
     candidate: Candidate,
     extras: Sequence[str],
     asked: Mapping[str, Sequence[str]],
+    there: Container[str],
     folder: Path,
     facts: Facts,
     ruled: Mapping[str, Any],
@@ -150,8 +198,9 @@ def _package(
     source = candidate.source
     if not isinstance(source, VcsSource) and not (isinstance(source, PathSource) and not _file_of(candidate)):
         package["version"] = str(candidate.version)
-    if asked:
-        package["dependencies"] = [{"name": name} for name in sorted(asked)]
+    # What a conda package stands in for is not among the packages, and no edge can lead there.
+    if edges := [{"name": name} for name in sorted(asked) if name in there]:
+        package["dependencies"] = edges
     if source is not None:
         package |= _from_source(source, folder, facts)
     else:
@@ -165,7 +214,8 @@ def _package(
     own: dict[str, Any] = {}
     if extras:
         own["extras"] = list(extras)
-    if requires := sorted({text for texts in asked.values() for text in texts} - asked.keys()):
+    plain = {name for name in asked if name in there}
+    if requires := sorted({text for texts in asked.values() for text in texts} - plain):
         own["requires"] = requires
     own |= ruled
     if candidate.notes:

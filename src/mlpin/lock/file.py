@@ -40,6 +40,10 @@ class OldLock(NamedTuple):
     target: Mapping[str, Any] = MappingProxyType({})
     commits: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType({})
     """Package and commit, by repository (URL or absolute path) and the revision that was asked for."""
+    builds: Mapping[str, tuple[str, str]] = MappingProxyType({})
+    """By conda package, version and build."""
+    beside: str = ""
+    """The name of the file for conda's clients, if there is one."""
 
 
 def digest(tables: Mapping[str, Any]) -> str:
@@ -96,6 +100,8 @@ def read(path: Path) -> OldLock | None:
         own = tables.get("tool", {}).get("mlpin", {})
         created_by = tables["created-by"]
         target = own.get("target", {})
+        builds = {str(one["name"]): (str(one["version"]), str(one["build"])) for one in own.get("conda", ())}
+        beside = str(own.get("conda-file", {}).get("name", ""))
         fingerprint, stated = str(own.get("fingerprint", "")), str(own.get("digest", ""))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise unreadable(error, str(path)) from None
@@ -108,6 +114,8 @@ def read(path: Path) -> OldLock | None:
         names,
         target if isinstance(target, dict) else {},
         commits,
+        builds,
+        beside,
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mlpin.errors import InputError
 from mlpin.fields import Fields
+from mlpin.lock.conda import LockedConda, bare, read_all
 from mlpin.lock.file import content, digest, unreadable, verify
 from mlpin.requirement import normalise
 from mlpin.settings import TargetSettings
@@ -150,8 +151,16 @@ class Lock:
         self.matrix_digest = self._own.table("matrix").string("digest") or ""
         self.packages = tuple(
             self._package(fields, line)
-            for fields, line in zip(self._root.tables("packages"), self._package_lines, strict=True)
+            for fields, line in zip(self._root.tables("packages"), self._lines_of(self._root, "packages"), strict=True)
         )
+        self.conda = read_all(self._own.tables("conda"), self._lines_of(self._own, "conda"))
+        """The conda packages, in the lock's order; each name once."""
+        self.channels = tuple(bare(text) for text in self._own.strings("channels") or ())
+        """conda's, in their order: names, or URLs without credentials."""
+        self.channel_priority = self._own.string("channel-priority") or ""
+        machine = self._own.table("target").table("virtual-packages")
+        self.virtual_packages = {name: machine.string(name) or "" for name in machine}
+        """Those that were resolved for: `version` or `version=build` by name."""
 
     def lines(self, key: str) -> list[RecordedLine]:
         """The `requirements`, `constraints` or `overrides` that were locked."""
@@ -163,6 +172,22 @@ class Lock:
     def given(self, key: str) -> list[RecordedLine]:
         """Of these the lines of files that the command line named, not of settings."""
         return [line for line in self.lines(key) if line.file and not line.file.endswith(".toml")]
+
+    @cached_property
+    def conda_file(self) -> tuple[str, str] | None:
+        """The name of the file beside the lock that conda's clients install, and its sha256; None: there is none."""
+        fields = self._own.table("conda-file")
+        name, sha256 = fields.string("name") or "", (fields.string("sha256") or "").lower()
+        if not name:
+            return None
+        if "/" in name or "\\" in name or name in {".", ".."} or not name.isprintable():
+            raise fields.error("name", "must be the name of a file beside the lock")
+        return name, sha256
+
+    @property
+    def provided(self) -> Mapping[str, LockedConda]:
+        """By normalised name, the distributions of PyPI that a conda package stands in for."""
+        return {name: package for package in self.conda for name in package.provides}
 
     @property
     def ours(self) -> bool:
@@ -200,10 +225,10 @@ class Lock:
     def _lines(self) -> list[str]:
         return self._text.split("\n")
 
-    @property
-    def _package_lines(self) -> list[int]:
-        count = len(self._root.items("packages"))
-        numbers = [number for number, line in enumerate(self._lines, 1) if line.rstrip() == "[[packages]]"]
+    def _lines_of(self, fields: Fields, key: str) -> list[int]:
+        """The lines on which the tables of an array begin; 0 for each where they are written otherwise."""
+        count, header = len(fields.items(key)), f"[[{fields.where(key)}]]"
+        numbers = [number for number, line in enumerate(self._lines, 1) if line.rstrip() == header] if count else []
         return numbers if len(numbers) == count else [0] * count
 
     def _package(self, fields: Fields, line: int) -> LockedPackage:

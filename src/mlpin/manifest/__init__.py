@@ -19,14 +19,18 @@ __all__ = ["Context", "Found", "Manifest", "Note", "find", "read"]
 NAMES = (
     "mlpin.toml",
     "pyproject.toml",
+    "pixi.toml",
     "requirements.in",
     "requirements.txt",
     "environment.yml",
     "environment.yaml",
     "Pipfile",
     "setup.cfg",
+    "meta.yaml",
+    "recipe.yaml",
 )
 """The manifests that `find` looks for, first one first."""
+_PIXI = {"dependencies", "pypi-dependencies", "host-dependencies", "build-dependencies", "feature", "target"}
 
 
 class Found(NamedTuple):
@@ -39,8 +43,9 @@ class Found(NamedTuple):
 def find(directory: Path) -> Found:
     """The manifest of a directory, by the order of `NAMES`.
 
-    `mlpin.toml`, `pyproject.toml` and `setup.cfg` count only where they declare dependencies, since they
-    also hold settings of tools. Raises `InputError` where there is none.
+    `mlpin.toml`, `pyproject.toml`, `pixi.toml` and `setup.cfg` count only where they declare dependencies, since they
+    also hold settings of tools; `meta.yaml` and `recipe.yaml` where they are conda's. Raises `InputError`
+    where there is none.
     """
     if not directory.is_dir():
         there = directory.exists()
@@ -86,6 +91,8 @@ def _reader(path: Path, context: Context) -> Callable[[Path, Context], Manifest]
     name, suffix = path.name.lower(), path.suffix.lower()
     if name == "mlpin.toml":
         from mlpin.manifest.mlpin_toml import read as reader
+    elif name == "pixi.toml":
+        from mlpin.manifest.pixi import read as reader
     elif name == "pipfile":
         from mlpin.manifest.pipfile import read as reader
     elif name == "setup.cfg":
@@ -94,6 +101,8 @@ def _reader(path: Path, context: Context) -> Callable[[Path, Context], Manifest]
         from mlpin.manifest.pyproject import read_any as reader
     elif suffix in (".txt", ".in"):
         from mlpin.manifest.requirements_txt import read as reader
+    elif name in ("meta.yaml", "recipe.yaml"):
+        from mlpin.manifest.conda_recipe import read as reader
     elif suffix in (".yml", ".yaml"):
         from mlpin.manifest.environment_yml import read as reader
     elif suffix in (".py", ".pyw"):
@@ -124,26 +133,35 @@ def _reader_by_content(path: Path, context: Context) -> Callable[[Path, Context]
 
 def _declares(path: Path) -> bool:
     """Whether the file declares dependencies. One that cannot be read counts: `read` says what is wrong."""
-    if path.name in ("mlpin.toml", "pyproject.toml"):
+    if path.name in ("mlpin.toml", "pyproject.toml", "pixi.toml"):
         import tomllib
 
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError, RecursionError):
             return True
+        from mlpin.manifest.project_tables import declares_conda
+
         if path.name == "mlpin.toml":
-            return "dependencies" in data
+            return "dependencies" in data or declares_conda(data)
+        if path.name == "pixi.toml":
+            return not _PIXI.isdisjoint(data)
         tool = data.get("tool")
         tables = tool if isinstance(tool, dict) else {}
-        poetry, own = tables.get("poetry"), tables.get("mlpin")
+        poetry, own, pixi = tables.get("poetry"), tables.get("mlpin"), tables.get("pixi")
         return (
             "project" in data
             or "dependency-groups" in data
+            or (isinstance(pixi, dict) and not _PIXI.isdisjoint(pixi))
             or (isinstance(poetry, dict) and not {"dependencies", "dev-dependencies", "group"}.isdisjoint(poetry))
-            or (isinstance(own, dict) and "dependencies" in own)
+            or (isinstance(own, dict) and ("dependencies" in own or declares_conda(own)))
         )
     if path.name == "setup.cfg":
         from mlpin.manifest.setup_cfg import declares
 
         return declares(path)
+    if path.name in ("meta.yaml", "recipe.yaml"):
+        from mlpin.manifest.conda_recipe import declares as has_requirements
+
+        return has_requirements(path)
     return True

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from mlpin.errors import InputError
-from mlpin.manifest import pep508, pip_lines, poetry_versions
+from mlpin.manifest import conda_lines, pep508, pip_lines, poetry_versions
 from mlpin.manifest.script import _BLOCK
 from mlpin.manifest.source_text import _BOMS, _CODING
 from mlpin.manifest.toml_lines import Step, _Lines
@@ -176,6 +176,9 @@ def encoded(text: str, like: bytes, *, declared_coding: bool = False) -> bytes:
 
 def _respelled(asked: _Asked, text: str, start: int, end: int) -> list[_Splice] | None:
     """The splices for the requirement (PEP 508) that begins at `start`, where it is the one asked for."""
+    if asked.declared.conda:
+        new = conda_lines.respelled(text[start:end], asked.declared.origin.text, asked.specifier)
+        return [_Splice(start, end, new)] if new is not None else None
     found = _HEAD.match(text, start, end)
     old, meaning = _read(found[0]) if found else None, _meaning(asked.specifier)
     if found is None or old is None or (old.name, old.specifier) != (asked.declared.name, asked.declared.specifier):
@@ -411,7 +414,7 @@ def _in_toml(document: _Toml, line: int, asked: _Asked, edit: Editor) -> Change 
         value, poetry, splices = document.value(path), path[:2] == _POETRY, None
         if isinstance(path[-1], int) and isinstance(value, str) and not poetry:
             splices = edit(document.text, *document.inside(path))
-        elif isinstance(value, str | dict) and (poetry or len(path) == 2):
+        elif isinstance(value, str | dict) and (poetry or len(path) == 2) and not asked.declared.conda:
             key = next(step for step in reversed(path) if isinstance(step, str))
             splices = _version_edited(document, path, asked) if normalise(key) == asked.declared.name else None
         if splices:

@@ -1,8 +1,4 @@
-"""`environment.yml` of conda: for now the `pip` section and the Python version alone.
-
-Conda packages are an error that names their lines, never left out in silence. Only the node tree of
-YAML is looked at, so aliases cost nothing however they are nested.
-"""
+"""`environment.yml` of conda: channels, conda packages, the pip section, and what conda-lock adds (`platforms`)."""
 
 from __future__ import annotations
 
@@ -11,21 +7,22 @@ from pathlib import Path
 
 import yaml
 
+from mlpin.config import channels
+from mlpin.config.source import Texts
 from mlpin.errors import InputError
-from mlpin.manifest import pep508, pip_lines
+from mlpin.manifest import conda_lines, pip_lines
 from mlpin.manifest.model import Context, Manifest, Note
 from mlpin.manifest.requirements_txt import Collector
-from mlpin.manifest.source_text import text_of
-from mlpin.requirement import Origin
+from mlpin.manifest.yaml_lines import YamlFile, is_nothing, line
+from mlpin.requirement import Declared
+from mlpin.settings import TargetSettings
 
-_LIMIT = 512 * 1024
-_SHOWN = 5
-_CONDA = re.compile(r"(?:(?P<channel>[^\s:]+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<rest>.*)")
-_CLAUSE = re.compile(r"(==|!=|>=|<=|>|<|~=|=)?\s*([0-9][0-9A-Za-z.]*(?:\.?\*)?)")
+_OVERRIDE = re.compile(r"CONDA_OVERRIDE_(CUDA|GLIBC|OSX|LINUX|WIN|ARCHSPEC)")
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
 
 def read(path: Path, context: Context) -> Manifest:
-    """The file at `path`; `InputError` where it has conda packages, no pip section, or cannot be read."""
+    """The file at `path`; `InputError` where it lists no dependencies or cannot be read."""
     return _Reader(path, context).manifest()
 
 
@@ -33,157 +30,133 @@ class _Reader:
     def __init__(self, path: Path, context: Context) -> None:
         self.path = path
         self.context = context
-        self.shown = context.shown(path)
+        self.file = YamlFile.read(path, context)
         self.collector = Collector(path, context, bases=(path.parent,))
         self.collector.inputs.append(path)
-        self.conda: list[tuple[int, str]] = []
-        self.requires_python = ""
-        self.python_origin: Origin | None = None
+        self.source = Texts({}, path.parent, context, files={"channels": self.file.shown})
+        self.conda: list[Declared] = []
         self.pip = False
-
-    def _error(self, line: int, message: str, hint: str | None = None) -> InputError:
-        return InputError(message, where=f"{self.shown}:{line}", hint=hint)
+        self.targets: dict[str, TargetSettings] = {}
 
     def manifest(self) -> Manifest:
-        root = self._root()
-        for key, value in self._pairs(root, "an environment"):
-            if key.value == "dependencies":
-                self._dependencies(value)
-            elif key.value == "channels":
-                origin = self._origin(key, "channels")
-                self.collector.notes.append(Note("`channels` has no effect yet: only the pip section is read", origin))
-            elif key.value not in ("name", "prefix", "variables", "platforms", "category"):
-                origin = self._origin(key, key.value)
-                self.collector.notes.append(Note(f"`{key.value}` is not a key that mlpin reads", origin))
-        if self.conda:
-            raise self._conda_error()
-        if not self.pip:
+        readers = {
+            "dependencies": self._dependencies,
+            "channels": self._channels,
+            "variables": self._variables,
+            "platforms": self._platforms,
+        }
+        for key, value in self.file.pairs(self.file.root, "an environment"):
+            if key.value in readers:
+                readers[key.value](value)
+            elif key.value not in ("name", "prefix", "category"):
+                self._note(key, f"`{key.value}` is not a key that mlpin reads")
+        if not (self.conda or self.pip):
             raise InputError(
-                "has no pip section, so there is nothing that mlpin can lock yet",
-                where=self.shown,
-                hint="write `- pip:` with a list below it in `dependencies`",
+                "lists no dependencies",
+                where=self.file.shown,
+                hint="write `dependencies:` with a list below it, like `- python=3.11` and `- pip:`",
             )
+        requires_python, origin = conda_lines.requires_python("", None, self.conda)
         return Manifest(
             path=self.path,
             kind="environment",
-            requires_python=self.requires_python,
-            requires_python_origin=self.python_origin,
-            requirements=tuple(self.collector.requirements),
+            requires_python=requires_python,
+            requires_python_origin=origin,
+            requirements=(*self.conda, *self.collector.requirements),
             constraints=tuple(self.collector.constraints),
             layers=self.collector.layers(),
             notes=tuple(self.collector.notes),
             inputs=tuple(self.collector.inputs),
+            targets=self.targets,
         )
 
-    def _conda_error(self) -> InputError:
-        shown = ", ".join(f"`{text}`" for _, text in self.conda[:_SHOWN])
-        more = f" and {len(self.conda) - _SHOWN} more" if len(self.conda) > _SHOWN else ""
-        verb = "is a conda package" if len(self.conda) == 1 else "are conda packages"
-        return InputError(
-            f"{shown}{more} {verb}, which mlpin cannot lock yet",
-            where=f"{self.shown}:{self.conda[0][0]}",
-            notes=tuple(f"{self.shown}:{line}: {text}" for line, text in self.conda[:_SHOWN]),
-            hint="until it can, put what PyPI has into the pip section or into a requirements.txt, and lock that",
-        )
-
-    # YAML
-
-    def _root(self) -> yaml.Node:
-        text = text_of(self.path, self.context)
-        if len(text) > _LIMIT:
-            raise InputError(f"is larger than {_LIMIT // 1024} KiB, so it is no environment", where=self.shown)
-        try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            problem = error.problem or "it cannot be parsed"
-            hint = "YAML is indented with spaces, never with tabs" if "\\t" in problem or "'\t'" in problem else None
-            raise self._error(mark.line + 1 if mark else 1, f"is not valid YAML: {problem}", hint) from None
-        except yaml.reader.ReaderError as error:
-            line = text.count("\n", 0, error.position) + 1
-            raise self._error(line, "is not valid YAML: it has a character that YAML does not allow") from None
-        except RecursionError:
-            raise InputError("is not valid YAML: it is nested too deeply", where=self.shown) from None
-        except yaml.YAMLError:
-            raise InputError("is not valid YAML", where=self.shown) from None
-        if root is None:
-            raise InputError("is empty", where=self.shown)
-        return root
-
-    def _pairs(self, node: yaml.Node, what: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
-        """The keys and values of a mapping, each key once."""
-        if not isinstance(node, yaml.MappingNode):
-            raise self._error(_line(node), f"{what} must be a mapping of keys to values")
-        seen: dict[str, int] = {}
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise self._error(_line(key), "a key must be a word")
-            if key.value in seen:
-                first = seen[key.value]
-                raise self._error(_line(key), f"`{key.value}` stands here for the second time (first: line {first})")
-            seen[key.value] = _line(key)
-        return list(node.value)
+    def _note(self, node: yaml.Node, message: str) -> None:
+        self.collector.notes.append(Note(message, self.file.origin(node, "")))
 
     def _dependencies(self, node: yaml.Node) -> None:
-        if not isinstance(node, yaml.SequenceNode):
-            raise self._error(_line(node), "`dependencies` must be a list", "begin each dependency with `- `")
-        for item in node.value:
+        for item in self.file.items(node, "dependencies", "begin each dependency with `- `"):
             if isinstance(item, yaml.ScalarNode):
-                self._conda_package(item)
+                text = " ".join(item.value.split())
+                origin = self.file.origin(item, text)
+                one = conda_lines.declared(text, origin, base=self.path.parent, otherwise=conda_lines.BELOW_PIP)
+                self.conda.append(one)
                 continue
-            for key, value in self._pairs(item, "a dependency that is not a word"):
+            for key, value in self.file.pairs(item, "a dependency that is not a word"):
                 if key.value != "pip":
-                    raise self._error(_line(key), f"`{key.value}` is not an installer that conda knows; only `pip` is")
+                    version = value.value if isinstance(value, yaml.ScalarNode) else ""
+                    hint = f"write `- {key.value}={version}`" if re.fullmatch(r"[0-9][\w.]*", version) else None
+                    message = f"`{key.value}` is not an installer that conda knows; only `pip` is"
+                    raise self.file.error(key, message, hint)
                 self._pip_section(value)
 
-    def _origin(self, node: yaml.Node, text: str) -> Origin:
-        return Origin("manifest", self.shown, _line(node), text)
-
     def _pip_section(self, node: yaml.Node) -> None:
-        if isinstance(node, yaml.ScalarNode) and not node.value:
-            raise self._error(_line(node), "the pip section is empty")
-        if not isinstance(node, yaml.SequenceNode):
-            raise self._error(_line(node), "the pip section must be a list", "begin each requirement with `- `")
         self.pip = True
-        for item in node.value:
+        if is_nothing(node):
+            raise self.file.error(
+                node, "the pip section is empty", "take the colon after `pip` away, or list something"
+            )
+        for item in self.file.items(node, "pip", "begin each requirement with `- `"):
             if not isinstance(item, yaml.ScalarNode):
                 hint = "put the requirement in quotes" if isinstance(item, yaml.MappingNode) else None
-                raise self._error(_line(item), "a requirement in the pip section must be one piece of text", hint)
-            line = pip_lines.logical_line(_line(item), item.value, self.context.environ)
-            if line is not None:
-                origin = self._origin(item, line.shown)
-                self.collector.line(line, origin, self.path.parent)
+                raise self.file.error(item, "a requirement in the pip section must be one piece of text", hint)
+            one = pip_lines.logical_line(line(item), item.value, self.context.environ)
+            if one is not None:
+                self.collector.line(one, self.file.origin(item, one.shown), self.path.parent)
 
-    def _conda_package(self, node: yaml.ScalarNode) -> None:
-        text = " ".join(node.value.split())
-        found = _CONDA.fullmatch(text)
-        if found is None:
-            raise self._error(_line(node), f"`{text}` is not a dependency" if text else "a dependency is empty")
-        if found["name"].lower() == "pip":
+    def _channels(self, node: yaml.Node) -> None:
+        """The channels in their order; variables in them are those of the environment, as conda has it."""
+        if is_nothing(node):
             return
-        if found["name"].lower() == "python":
-            origin = self._origin(node, text)
-            self.requires_python = pep508.specifier(self._python(found["rest"], node), origin)
-            self.python_origin = origin if self.requires_python else None
+        found = []
+        for item in self.file.words(node, "channels"):
+            text = _VARIABLE.sub(lambda one: self.context.environ.get(one[1] or one[2]) or one[0], item.value)
+            if unset := _VARIABLE.search(text):
+                raise self.file.error(item, f"`{unset[0]}` in a channel is not set in the environment")
+            try:
+                found.append(channels.channel(text, self.source, "channels"))
+            except InputError as error:
+                raise self.file.error(item, error.message, error.hint) from None
+        self._say(channels=channels.listed(found))
+
+    def _variables(self, node: yaml.Node) -> None:
+        """Environment variables, which conda sets; those that stand for virtual packages are the target's."""
+        if is_nothing(node):
             return
-        self.conda.append((_line(node), text))
+        virtual, others = [], []
+        for key, value in self.file.pairs(node, "`variables`"):
+            found = _OVERRIDE.fullmatch(key.value)
+            if not found:
+                others.append(f"`{key.value}`")
+            elif isinstance(value, yaml.ScalarNode):
+                name = f"__{found[1].lower()}"
+                text = f"1={value.value}" if found[1] == "ARCHSPEC" and value.value else value.value
+                if not channels.is_virtual_version(text):
+                    raise self.file.error(value, f"`{key.value}` cannot be `{text}`", channels.VIRTUAL_HINT)
+                virtual.append((name, text))
+        if others:
+            shown = ", ".join(others)
+            self._note(node, f"conda sets {shown} when the environment is activated; locking does not look at that")
+        if virtual:
+            self._say(virtual_packages=tuple(virtual))
 
-    def _python(self, text: str, node: yaml.Node) -> str:
-        """A version of Python as conda writes it (`=3.10`, `>=3.9,<3.12`, `3.10.*`) as PEP 440."""
-        text = re.sub(r"^(={0,2}\s*[0-9][0-9A-Za-z.*]*)(?:\s*=\s*|\s+)[A-Za-z0-9_*]+$", r"\1", text.strip("[] "))
-        clauses = [part.strip() for part in text.split(",") if part.strip() not in ("", "*")]
-        written = []
-        for clause in clauses:
-            found = _CLAUSE.fullmatch(clause)
-            if found is None:
-                raise self._error(_line(node), f"`{clause}` is not a Python version that mlpin can read")
-            operator, version = found[1] or "=", found[2].removesuffix("*").removesuffix(".")
-            if operator == "=" or (operator in ("==", "!=") and found[2].endswith("*")):
-                written.append(f"{'!=' if operator == '!=' else '=='}{version}.*")
-            else:
-                written.append(f"{operator}{version}")
-        return ",".join(written)
+    def _platforms(self, node: yaml.Node) -> None:
+        """The platforms that conda-lock would lock for: one is the platform, several are a target each."""
+        from mlpin.conda.virtual import platform_of
 
+        known: dict[str, str] = {}
+        unknown: list[InputError] = []
+        for item in self.file.words(node, "platforms"):
+            try:
+                known[item.value] = platform_of(item.value)
+            except InputError as error:
+                unknown.append(self.file.error(item, error.message, error.hint))
+                self._note(item, error.message)
+        if unknown and not known:
+            raise unknown[0]
+        if len(known) == 1:
+            self._say(platform=next(iter(known.values())))
+        elif known:
+            self.targets = {name: TargetSettings(name, platform=platform) for name, platform in known.items()}
 
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
+    def _say(self, **settings: object) -> None:
+        self.collector.settings = self.collector.settings._replace(**settings)  # type: ignore[arg-type]

@@ -21,7 +21,8 @@ def read(path: Path, context: Context) -> Manifest:
 
 def _read(file: TomlFile, context: Context) -> Manifest:
     root, bases = file.fields, (file.path.parent,)
-    if not {"dependencies", "optional-dependencies", "dependency-groups"} & file.data.keys():
+    lists = {"dependencies", "optional-dependencies", "dependency-groups"} & file.data.keys()
+    if not (lists or project_tables.declares_conda(file.data)):
         raise InputError(
             "declares no dependencies", where=file.shown, hint='write `dependencies = ["…"]`, or name another file'
         )
@@ -36,14 +37,17 @@ def _read(file: TomlFile, context: Context) -> Manifest:
     )
     text = root.string("requires-python")
     origin = file.origin(("requires-python",), text) if text is not None else None
+    stated = pep508.specifier(text or "", origin, what="range of Python versions") if origin else ""
+    conda = project_tables.conda(file, root, stated, origin)
+    groups = project_tables.joined(groups, conda.groups)
     return Manifest(
         path=file.path,
         kind="mlpin",
         project=project,
         version=root.string("version") or "",
-        requires_python=pep508.specifier(text or "", origin, what="range of Python versions") if origin else "",
-        requires_python_origin=origin,
-        requirements=requirements,
+        requires_python=conda.requires_python,
+        requires_python_origin=conda.requires_python_origin,
+        requirements=(*requirements, *conda.requirements),
         extras=extras,
         groups=groups,
         default_groups=("dev",) if "dev" in groups else (),

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from mlpin.requirement import Declared, Origin
-from mlpin.settings import Settings
+from mlpin.settings import Settings, TargetSettings
 
 
 class Note(NamedTuple):
@@ -42,6 +42,8 @@ class Manifest(NamedTuple):
     constraints: tuple[Declared, ...] = ()
     layers: tuple[Settings, ...] = ()
     """Settings in this file, highest precedence first: [tool.mlpin], the file's own options, [tool.uv]."""
+    targets: Mapping[str, TargetSettings] = MappingProxyType({})
+    """One for each platform that the file names; they count where nobody configures targets or a platform."""
     notes: tuple[Note, ...] = ()
     inputs: tuple[Path, ...] = ()
     """Every file that was read, `path` first."""

@@ -1,5 +1,6 @@
 """Extras and groups as tables of lists: `optional-dependencies` and `dependency-groups` (PEP 621, PEP 735).
 
+`[tool.mlpin.conda]` is such a table too.
 Knows includes and references of a project to its own extras; knows nothing of which of them are wanted.
 """
 
@@ -7,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from mlpin.errors import InputError
 from mlpin.fields import Fields
 from mlpin.manifest import pep508
 from mlpin.manifest.model import Note
 from mlpin.manifest.toml_lines import Step, TomlFile
-from mlpin.requirement import Declared, normalise
+from mlpin.requirement import Declared, Origin, normalise
 
 Lowered = Callable[[Declared, str, str], tuple[Declared, ...]]
 """Puts sources on a requirement of an extra or a group (the second and third argument)."""
@@ -74,6 +76,55 @@ def groups(
     for name in raw:
         flat(name)
     return found
+
+
+class Conda(NamedTuple):
+    """What `[tool.mlpin.conda]` declares, and the Pythons that are left where `python` is in it."""
+
+    requirements: tuple[Declared, ...] = ()
+    groups: Mapping[str, tuple[Declared, ...]] = MappingProxyType({})
+    requires_python: str = ""
+    requires_python_origin: Origin | None = None
+
+
+def conda(file: TomlFile, own: Fields, requires_python: str, origin: Origin | None) -> Conda:
+    """The conda packages that `own`, a table of mlpin's, declares; `requires_python` is what stands elsewhere."""
+    table = own.table("conda")
+    if not table.data:
+        return Conda((), {}, requires_python, origin)
+    from mlpin.manifest import conda_lines
+
+    def listed(fields: Fields, key: str) -> tuple[Declared, ...]:
+        return tuple(
+            conda_lines.declared(text, file.origin((*fields.path, key, position), text), base=file.path.parent)
+            for position, text in enumerate(fields.strings(key) or ())
+        )
+
+    named = table.table("groups")
+    found: dict[str, tuple[Declared, ...]] = {}
+    for key in named:
+        name = normalise(key)
+        if name in found:
+            raise file.error((*named.path, key), f"the group `{key}` is declared twice under names that are the same")
+        found[name] = listed(named, key)
+    requirements = listed(table, "dependencies")
+    return Conda(requirements, found, *conda_lines.requires_python(requires_python, origin, requirements))
+
+
+def joined(
+    first: Mapping[str, tuple[Declared, ...]], second: Mapping[str, tuple[Declared, ...]]
+) -> dict[str, tuple[Declared, ...]]:
+    """The lists of both tables by name, each requirement once."""
+    result = dict(first)
+    for name, listed in second.items():
+        result[name] = tuple(dict.fromkeys((*result.get(name, ()), *listed)))
+    return result
+
+
+def declares_conda(own: Mapping[str, Any]) -> bool:
+    """Whether a table of mlpin's declares conda packages."""
+    table = own.get("conda")
+    return isinstance(table, dict) and not {"dependencies", "groups"}.isdisjoint(table)
 
 
 def _valid(file: TomlFile, table: Fields, keys: Mapping[str, str]) -> None:
@@ -143,7 +194,7 @@ def without_self_references(
     def flat(listed: Sequence[Declared], open_: tuple[str, ...]) -> tuple[Declared, ...]:
         result: list[Declared] = []
         for one in listed:
-            if not project or one.name != project:
+            if not project or one.conda or one.name != project:
                 result.append(one)
                 continue
             if not one.extras:

@@ -6,13 +6,13 @@ build backends are never run while locking.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpin.errors import InputError
 from mlpin.fields import Fields
-from mlpin.manifest import pep508, project_tables
+from mlpin.manifest import conda_lines, pep508, project_tables
 from mlpin.manifest.model import Context, Manifest, Note
 from mlpin.manifest.source_text import redacted, text_of
 from mlpin.manifest.toml_lines import TomlFile
@@ -21,8 +21,10 @@ from mlpin.requirement import Declared, Origin, normalise
 from mlpin.settings import Settings
 
 if TYPE_CHECKING:
+    from mlpin.manifest.pixi import PixiTables
     from mlpin.manifest.poetry import PoetryTables
 
+_PIXI = {"workspace", "project", "dependencies", "pypi-dependencies", "feature", "target"}
 OWN_KEYS = frozenset(
     {"name", "version", "dependencies", "requires-python", "optional-dependencies", "dependency-groups"}
 )
@@ -32,7 +34,8 @@ OWN_KEYS = frozenset(
 def read_any(path: Path, context: Context) -> Manifest:
     """A TOML file of any name: `pyproject.toml` by its tables, else one of mlpin's own."""
     file = TomlFile.read(path, context)
-    if path.name != "pyproject.toml" and "dependencies" in file.data and "project" not in file.data:
+    declares = "dependencies" in file.data or project_tables.declares_conda(file.data)
+    if path.name != "pyproject.toml" and declares and "project" not in file.data:
         from mlpin.manifest.mlpin_toml import read as read_own
 
         return read_own(path, context)
@@ -80,11 +83,14 @@ class _Reader:
         tool = root.table("tool")
         self.tool = tool
         self.uv, self.own = tool.table("uv"), tool.table("mlpin")
+        self.declares_own = "dependencies" in self.own or project_tables.declares_conda(self.own.data)
         self.poetry = self._poetry(tool) if "poetry" in tool else None
         name = self.project.string("name") or (self.poetry.name if self.poetry else "")
         self.name = normalise(name or self.own.string("name") or "")
         self.sources = Sources(file, self.uv.table("sources"), self.name, context)
         self.own_layer = own_settings(file, self.own, context) if "mlpin" in tool else None
+        self.pixi = tool.table("pixi")
+        self.has_pixi = not _PIXI.isdisjoint(self.pixi.data)
 
     def _poetry(self, tool: Fields) -> PoetryTables | None:
         from mlpin.manifest.poetry import tables
@@ -93,7 +99,7 @@ class _Reader:
 
     def manifest(self) -> Manifest:
         poetry = self.poetry
-        if not ({"project", "dependency-groups"} & self.root.data.keys() or poetry or "dependencies" in self.own):
+        if not ({"project", "dependency-groups"} & self.root.data.keys() or poetry or self.declares_own or self.has_pixi):
             raise InputError(
                 "declares no dependencies",
                 where=self.file.shown,
@@ -104,27 +110,49 @@ class _Reader:
         groups = self._groups()
         if poetry:
             extras = {**poetry.extras, **extras}
-            groups = _joined(poetry.groups, groups)
+            groups = project_tables.joined(poetry.groups, groups)
             self.notes += poetry.notes
+        python = self._requires_python()
+        pixi = self._pixi(extras, groups, *python)
         requirements, extras, groups = project_tables.without_self_references(
-            self.name, requirements, extras, groups, self.notes
+            self.name,
+            (*requirements, *pixi.requirements),
+            extras,
+            project_tables.joined(groups, dict(pixi.groups)),
+            self.notes,
         )
-        requires_python, python_origin = self._requires_python()
+        conda = project_tables.conda(self.file, self.own, *conda_lines.requires_python(*python, pixi.requirements))
+        requirements, groups = (*requirements, *conda.requirements), project_tables.joined(groups, conda.groups)
+        if pixi.divided:
+            requirements, groups = (), project_tables.joined({"default": requirements}, groups)
         return Manifest(
             path=self.file.path,
             kind="pyproject",
             project=self.name,
             version=self.project.string("version") or (poetry.version if poetry else ""),
-            requires_python=requires_python,
-            requires_python_origin=python_origin,
+            requires_python=conda.requires_python,
+            requires_python_origin=conda.requires_python_origin,
             requirements=requirements,
             extras=extras,
             groups=groups,
-            default_groups=self._default_groups(groups),
-            layers=self._layers(),
-            notes=tuple(self.notes),
+            default_groups=pixi.default_groups if self.has_pixi else self._default_groups(groups),
+            constraints=pixi.constraints,
+            layers=self._layers(pixi),
+            targets=pixi.targets,
+            notes=(*self.notes, *pixi.notes),
             inputs=tuple(dict.fromkeys((*self.inputs, *self.sources.inputs))),
         )
+
+    def _pixi(
+        self, extras: Collection[str], groups: Collection[str], python: str, origin: Origin | None
+    ) -> PixiTables:
+        """`[tool.pixi]`, whose environments have the Python that [project] asks for."""
+        from mlpin.manifest.pixi import Around, PixiTables, tables
+
+        if not self.has_pixi:
+            return PixiTables()
+        conda = conda_lines.declared(f"python {python}".strip(), origin or self.file.origin(self.pixi.path))
+        return tables(self.file, self.pixi, self.context, Around(self.name, conda, python, extras, groups))
 
     # Requirements
 
@@ -145,7 +173,7 @@ class _Reader:
             listed += self._dynamic()
         elif self.poetry:
             listed += self.poetry.requirements
-        elif "project" in self.root and "dependencies" not in self.own:
+        elif "project" in self.root and not self.declares_own and not self.has_pixi:
             self.notes.append(Note("[project] lists no dependencies", self.file.origin(("project",))))
         steps = self.own.path
         listed += self.file.requirements(self.own, "dependencies", (*steps, "dependencies"), self.bases)
@@ -243,15 +271,17 @@ class _Reader:
                 name: tuple(low for one in listed for low in self._lowered(one, name))
                 for name, listed in dynamic.items()
             }
-        return _joined(_joined(dynamic, found), own)
+        return project_tables.joined(project_tables.joined(dynamic, found), own)
 
     def _groups(self) -> dict[str, tuple[Declared, ...]]:
         found = project_tables.groups(self.file, self.root.table("dependency-groups"), self.bases, self._lowered)
         own = project_tables.groups(self.file, self.own.table("dependency-groups"), self.bases, self._lowered)
         legacy = self.file.requirements(self.uv, "dev-dependencies", (*self.uv.path, "dev-dependencies"), self.bases)
         if "dev-dependencies" in self.uv:
-            own = _joined(own, {"dev": tuple(low for one in legacy for low in self._lowered(one, "", "dev"))})
-        return _joined(found, own)
+            own = project_tables.joined(
+                own, {"dev": tuple(low for one in legacy for low in self._lowered(one, "", "dev"))}
+            )
+        return project_tables.joined(found, own)
 
     def _default_groups(self, groups: dict[str, tuple[Declared, ...]]) -> tuple[str, ...]:
         """As uv: what `default-groups` says, else `dev` if there is one; of Poetry, all but optional ones."""
@@ -285,22 +315,15 @@ class _Reader:
             self.notes.append(Note("`requires-python` is dynamic, so it is not known", where))
         return "", None
 
-    def _layers(self) -> tuple[Settings, ...]:
+    def _layers(self, pixi: PixiTables) -> tuple[Settings, ...]:
         layers = [self.own_layer] if self.own_layer else []
+        if self.has_pixi:
+            layers.append(pixi.settings)
         if self.poetry and self.poetry.settings:
             layers.append(self.poetry.settings)
         if "uv" in self.tool:
             layers.append(uv_settings(self.file, self.uv, self.sources, self.context))
         return tuple(layers)
-
-
-def _joined(
-    first: dict[str, tuple[Declared, ...]], second: dict[str, tuple[Declared, ...]]
-) -> dict[str, tuple[Declared, ...]]:
-    result = dict(first)
-    for name, listed in second.items():
-        result[name] = tuple(dict.fromkeys((*result.get(name, ()), *listed)))
-    return result
 
 
 def plain_lines(path: Path, context: Context) -> list[Declared]:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from mlpin.errors import InputError
-from mlpin.manifest import pep508
+from mlpin.manifest import pep508, project_tables
 from mlpin.manifest.model import Context, Manifest
 from mlpin.manifest.source_text import bytes_of, decoded
 from mlpin.manifest.toml_lines import TomlFile
@@ -69,12 +69,15 @@ def _read(file: TomlFile, context: Context) -> Manifest:
         layers.append(uv_settings(file, uv, sources, context))
     text = root.string("requires-python")
     origin = file.origin(("requires-python",), text) if text is not None else None
+    stated = pep508.specifier(text or "", origin, what="range of Python versions") if origin else ""
+    conda = project_tables.conda(file, tool.table("mlpin"), stated, origin)
     return Manifest(
         path=file.path,
         kind="script",
-        requires_python=pep508.specifier(text or "", origin, what="range of Python versions") if origin else "",
-        requires_python_origin=origin,
-        requirements=tuple(low for one in listed for low in sources.lowered(one)),
+        requires_python=conda.requires_python,
+        requires_python_origin=conda.requires_python_origin,
+        requirements=(*(low for one in listed for low in sources.lowered(one)), *conda.requirements),
+        groups=conda.groups,
         layers=tuple(layers),
         inputs=(file.path, *sources.inputs),
     )

@@ -37,6 +37,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "marker": "A marker of the lock does not fit its target",
         "tags": "A locked wheel does not fit the target",
         "duplicate": "A package is locked twice",
+        "conda-file": "The file of the conda packages is not what the lock has",
     },
     "matrix": {"broken": "Locked, but known not to work"},
     "env": {

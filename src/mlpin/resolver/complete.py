@@ -8,7 +8,7 @@ It works within a budget of candidates tried, and says so when that is used up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.candidate import Candidate, Key, distribution
@@ -90,6 +90,23 @@ class Search:
             self._asked.setdefault(requirement.key, []).append(edge)
             self._met[edge] = None
         self._roots = {key: tuple(edges) for key, edges in self._asked.items()}
+        self._turns = 0
+        if view.conda is not None:
+            view.conda.watch(self)
+
+    # What the conda side follows (`resolver.conda.State`).
+
+    @property
+    def mark(self) -> Hashable:
+        return self._turns
+
+    @property
+    def pins(self) -> Mapping[Key, Candidate]:
+        return self._pins
+
+    def asked(self) -> Iterator[tuple[Key, Iterable[Requirement]]]:
+        for key, edges in self._asked.items():
+            yield key, [edge.requirement for edge in edges]
 
     def run(self) -> Verdict:
         """The verdict. Raises what the catalog raises."""
@@ -130,6 +147,10 @@ class Search:
     def _refusal(self, clash: tuple[Edge, ...]) -> Verdict:
         involved = self._involved()
         met = tuple(edge for edge in self._met if group_of(edge) in involved)
+        if self._view.conda is not None:
+            reasons = self._view.conda.reasons
+            involved |= set(reasons.values())
+            met = tuple(dict.fromkeys((*met, *reasons)))
         return Verdict(None, clash, tried=self._tried, involved=involved, met=met)
 
     def _involved(self) -> frozenset[Group]:
@@ -160,6 +181,7 @@ class Search:
             if self._tried > self._budget:
                 return False
             self._pins[frame.key] = candidate
+            self._turns += 1
             if self._place(frame, candidate):
                 return True
             self._take_back(frame)
@@ -187,6 +209,7 @@ class Search:
                 return False
             self._asked.setdefault(key, []).append(edge)
             frame.added.append(key)
+            self._turns += key.kind != "conda"
         return True
 
     def _fails(self, frame: _Frame, candidate: Candidate, blamed: set[Key]) -> None:
@@ -211,6 +234,7 @@ class Search:
                 del self._asked[key]
         frame.added.clear()
         self._pins.pop(frame.key, None)
+        self._turns += 1
 
     def _stands(self) -> bool:
         """Whether what was offered last has found the requirement that admits it."""
@@ -227,6 +251,10 @@ class Search:
     def _deciders(self, key: Key) -> set[Key]:
         """The decisions on which it rests what a key can be."""
         found = {edge.parent.key for edge in self._asked.get(key, ()) if edge.parent is not None}
+        if self._view.conda is not None and key.kind in {"conda", "pypi"}:
+            for one in self._view.conda.blamed(key.name):
+                # What is asked of a distribution is no decision of its own: those are who asked.
+                found |= {one} if one in self._pins else {e.parent.key for e in self._asked.get(one, ()) if e.parent}
         return found | ({distribution(key.name)} if self._base(key) is not None else set())
 
     def _base(self, key: Key) -> Candidate | None:

@@ -34,11 +34,24 @@ class Policy(NamedTuple):
     """Names whose oldest admitted version is wanted, whatever `resolution` says."""
     absent: Mapping[str, str] = MappingProxyType({})
     """By URL, files that an index lists and that turned out not to be had, with the reason."""
+    channels: tuple[str, ...] = ()
+    """conda channels, the first one first."""
+    channel_priority: str = "strict"
+    prefer: str = "pypi"
+    """`conda` or `pypi`: where a distribution comes from that both have."""
+    prefers: Mapping[str, str] = MappingProxyType({})
+    """The same by name."""
+    preferred_builds: Mapping[str, tuple[str, str]] = MappingProxyType({})
+    """By conda package, the version and build to take where it is admitted."""
     selected_extras: frozenset[str] = frozenset()
     selected_groups: frozenset[str] = frozenset()
 
     def binary_only(self, name: str) -> bool:
         return name in self.only_binary or (":all:" in self.only_binary and name not in self.no_binary)
+
+    def preference(self, name: str) -> str:
+        """`conda` or `pypi`: where this distribution comes from if both have it."""
+        return self.prefers.get(name, self.prefer)
 
     def source_only(self, name: str) -> bool:
         return name in self.no_binary or (":all:" in self.no_binary and name not in self.only_binary)

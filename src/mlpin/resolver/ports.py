@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from mlpin.candidate import Artifact, Listing, Metadata
+from mlpin.conda.record import CondaRecord
 from mlpin.requirement import Origin, Source
 
 
@@ -19,6 +20,10 @@ class Catalog(Protocol):
     def metadata(self, name: str, version: str, artifact: Artifact) -> Metadata: ...
 
     def sha256(self, artifact: Artifact) -> str: ...
+
+    def records(
+        self, channels: Sequence[str], subdir: str, names: Sequence[str]
+    ) -> Mapping[str, Sequence[CondaRecord]]: ...
 
     def foresee(self, guess: Callable[[], object]) -> None: ...
 

@@ -9,7 +9,7 @@ from resolvelib import AbstractProvider
 
 from mlpin.candidate import Candidate, Key
 from mlpin.errors import BadDistribution
-from mlpin.resolver.requirements import SameVersion, Sourced, Specified
+from mlpin.resolver.requirements import Matched, SameVersion, Sourced, Specified, StandsIn
 from mlpin.resolver.rules import SHADOWS
 from mlpin.resolver.view import View
 
@@ -42,23 +42,39 @@ class Provider(AbstractProvider["Requirement", Candidate, Key]):
         candidates: Mapping[Key, Iterator[Candidate]],  # noqa: ARG002
         information: Mapping[Key, Iterator[Any]],
         backtrack_causes: Sequence[Any],  # noqa: ARG002
-    ) -> tuple[bool, bool, int, str, str]:
+    ) -> tuple[bool, bool, int, int, str, str]:
         """Facts of the target and sources first, then exact pins, then the user's own names in their order."""
         fixed = pinned = False
         for entry in information[identifier]:
             requirement = entry.requirement
             if isinstance(requirement, Specified):
                 pinned = pinned or requirement.specifier.exact
+            elif isinstance(requirement, Matched):
+                pinned = pinned or (entry.parent is None and requirement.spec.exact)
             else:
                 fixed = True
                 break
         return (
             not fixed,
             not pinned,
+            self._turn(identifier),
             self._order.get(identifier.name, 1 << 30),
             identifier.name,
             identifier.extra,
         )
+
+    def _turn(self, key: Key) -> int:
+        """What no conda package carries first, then conda's packages, then what one may stand in for.
+
+        A distribution that is decided late falls back to releases from before it said what it needs; a conda package
+        goes to another build.
+        """
+        if key.kind == "conda":
+            return 1
+        conda = self.view.conda
+        if conda is None or key.kind != "pypi" or not conda.carries(key.name):
+            return 0
+        return 1 if self.view.policy.preference(key.name) == "conda" else 2
 
     def narrow_requirement_selection(
         self,
@@ -122,6 +138,10 @@ def matches(
     """
     if key.kind in SHADOWS and view.rules is not None:
         return view.rules.shadow(key, list(asked))
+    conda = view.conda
+    if key.kind == "conda":
+        assert conda is not None
+        return lambda: conda.candidates(key, asked)
     if key.kind != "pypi":
         return [view.python] if key == view.python.key and all(one.admits(view.python) for one in asked) else []
     restricting: Sequence[Requirement] = asked
@@ -129,6 +149,8 @@ def matches(
         restricting = [*asked, *view.constraints[key.name]]
     for requirement in restricting:
         if isinstance(requirement, SameVersion):
+            return _if_admitted(view.seen_as(requirement.candidate, key), restricting)
+        if isinstance(requirement, StandsIn):
             return _if_admitted(view.seen_as(requirement.candidate, key), restricting)
         if isinstance(requirement, Sourced):
             try:
@@ -187,7 +209,22 @@ def matches(
         if liberal:
             yield from list(back)
 
-    return search
+    if conda is None or not conda.joint:
+        return search
+
+    def in_both_worlds() -> Iterator[Candidate]:
+        standing, must = conda.standing_in(key.name)
+        fitting = [view.seen_as(one, key) for one in standing if all(other.admits(one) for other in restricting)]
+        if must:
+            yield from fitting
+        elif view.policy.preference(key.name) == "conda":
+            yield from fitting
+            yield from search()
+        else:
+            yield from search()
+            yield from fitting
+
+    return in_both_worlds
 
 
 def allowed(view: View, name: str, pins: Sequence[Candidate], asked: Sequence[Requirement]) -> bool:
@@ -198,7 +235,7 @@ def allowed(view: View, name: str, pins: Sequence[Candidate], asked: Sequence[Re
     mode = view.policy.prerelease
     said = [one.specifier for one in (*asked, *view.constraints.get(name, ())) if isinstance(one, Specified)]
     for pin in pins:
-        if pin.source is not None:
+        if pin.source is not None or pin.carrier:
             continue
         if pin.yanked is not None and not any(one.exact for one in said):
             return False

@@ -10,6 +10,7 @@ from mlpin.candidate import PYTHON, Candidate, Key
 from mlpin.requirement import Origin, PathSource, Source
 
 if TYPE_CHECKING:
+    from mlpin.conda.spec import MatchSpec
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
 
@@ -113,6 +114,67 @@ class Sourced:
 
 def _place(source: Source) -> Source:
     return source._replace(editable=False) if isinstance(source, PathSource) else source
+
+
+class Matched:
+    """A MatchSpec, from a manifest's line or a conda package's dependencies. Only conda's packages satisfy it."""
+
+    __slots__ = ("key", "origin", "spec")
+
+    def __init__(self, key: Key, spec: MatchSpec, origin: Origin) -> None:
+        self.key = key
+        self.spec = spec
+        self.origin = origin
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Whether the candidate's record matches."""
+        return candidate.record is not None and self.spec.admits(candidate.record)
+
+    def __str__(self) -> str:
+        return self.spec.text
+
+
+class StandsIn:
+    """What a conda package asks of the distribution that it carries: to be that one, and no other."""
+
+    __slots__ = ("candidate", "key", "origin")
+
+    def __init__(self, candidate: Candidate, origin: Origin) -> None:
+        self.key = candidate.key
+        self.candidate = candidate
+        self.origin = origin
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Whether a conda package stands in with this version; two may carry the same distribution."""
+        base = candidate.base or candidate
+        return bool(base.carrier) and base.version == self.candidate.version
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.candidate.version} as conda's {self.candidate.carrier} has it"
+
+
+class Carried:
+    """What the candidate of a distribution asks of the conda package that stands in for it: to be of this version."""
+
+    __slots__ = ("distribution", "key", "origin", "version")
+
+    def __init__(self, key: Key, distribution: str, version: Version, origin: Origin) -> None:
+        self.key = key
+        self.distribution = distribution
+        self.version = version
+        self.origin = origin
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Whether the record's version reads as this one."""
+        from mlpin.index.names import version
+
+        try:
+            return candidate.record is not None and version(candidate.record.version) == self.version
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.version}"
 
 
 class PythonRange:

@@ -181,6 +181,26 @@ class Rulebook:
             return Rejection(name, text, "line", reason, "", f"gpu:{self.facts.gpus[0][0]}")
         return None
 
+    def refuses_carried(self, name: str, text: str) -> Rejection | None:
+        """Why a distribution that a conda package carries cannot be used on the target, where a rule says so.
+
+        Rules on how wheels are built say nothing of it.
+        """
+        package = Package(name, text, wheel=False)
+        for rule in self.matrix.rules(name):
+            if rule.of_target and rule.verb != "kernels" and not rule.line and self._in_force(rule):
+                for wanted in rows(rule, self.matrix, package, self.facts):
+                    against = self._against_target(rule, wanted)
+                    if against.reason:
+                        return Rejection(
+                            name, text, "rule", against.reason, rule.remedy or against.remedy, against.fact, rule.id, cited(rule)
+                        )
+        return None
+
+    def speaks_of(self, name: str) -> bool:
+        """Whether any rule is about this distribution or asks something of it."""
+        return bool(self.matrix.rules(name)) or name in self.matrix.others
+
     def _known_beside(self, name: str, text: str, versions: Collection[str]) -> str:
         """A build of the same release that is known to serve the target's GPUs, where nothing is known of this one."""
         family = self.family(name)
@@ -249,7 +269,7 @@ class Rulebook:
                 for wanted in rows(rule, matrix, package, self.facts):
                     if self._in_force(rule):
                         yield Ruled(matrix, rule, wanted, package, self._platform)
-        family = self.family(name)
+        family = self.family(name) if not candidate.carrier else None  # conda's builds have no label
         if family is not None and line_rule(family.name) not in self._waived:
             of = label_of(matrix, name, text, self._platform)
             # A build without CUDA and without a label goes with any torch; it only lacks what CUDA would add. What is

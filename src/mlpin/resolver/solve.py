@@ -6,7 +6,7 @@ A pure function of (roots, view): the same catalog gives the same outcome, whate
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from resolvelib import BaseReporter
@@ -17,7 +17,7 @@ from mlpin.candidate import Candidate, Key, Rejection
 from mlpin.outcome import Conflict, Edge, GaveUp, Outcome, Resolution
 from mlpin.resolver import complete
 from mlpin.resolver.provider import Progress, Provider, allowed
-from mlpin.resolver.requirements import Specified, Unusable
+from mlpin.resolver.requirements import Matched, Specified, Unusable
 from mlpin.resolver.rules import SHADOWS
 from mlpin.resolver.view import View
 
@@ -87,6 +87,36 @@ class _Search(Search["Requirement", Candidate, Key]):
         # By identity, with the criterion beside the answer, so that no other one can get its id.
         self._satisfying: dict[int, tuple[Any, Candidate, bool]] = {}
         self._preferences: dict[int, tuple[Any, Any]] = {}
+        self._turns = 0
+
+    # What the conda side follows (`resolver.conda.State`).
+
+    @property
+    def mark(self) -> Hashable:
+        state = self._states[-1] if self._states else None
+        return (self._turns, len(state.criteria)) if state is not None else None
+
+    @property
+    def pins(self) -> Mapping[Key, Candidate]:
+        return self._states[-1].mapping if self._states else {}
+
+    def asked(self) -> Iterator[tuple[Key, Iterable[Requirement]]]:
+        for key, criterion in self._states[-1].criteria.items() if self._states else ():
+            yield key, criterion.iter_requirement()
+
+    def _attempt_to_pin_criterion(self, name: Key) -> list[Any]:
+        self._turns += 1
+        before = self._states[-1].mapping.get(name)
+        causes = super()._attempt_to_pin_criterion(name)
+        self._turns += 1
+        if not causes and self._states[-1].mapping.get(name) is before:
+            # What was there when it was asked for has gone since: a dead end, which resolvelib would not see.
+            return [self._states[-1].criteria[name]]
+        return causes
+
+    def _backjump(self, causes: list[Any]) -> bool:
+        self._turns += 1
+        return super()._backjump(causes)
 
     def _is_current_pin_satisfying(self, name: Key, criterion: Any) -> bool:
         pin = self._states[-1].mapping.get(name)
@@ -147,6 +177,8 @@ class _Walk:
         """What it finds before it has rejected so many candidates; None is no proof."""
         reporter = _Reporter(self._view, patience)
         search = _Search(Provider(self._view, self._roots, self._progress), reporter)
+        if self._view.conda is not None:
+            self._view.conda.watch(search)
         found = None
         try:
             # Exact pins first: they admit yanked versions, and resolvelib looks for candidates root by root.
@@ -192,6 +224,8 @@ def resolution(view: View, roots: Sequence[Requirement], pins: Mapping[Key, Cand
 
 
 def _loose(requirement: Requirement) -> bool:
+    if isinstance(requirement, Matched):
+        return not requirement.spec.exact
     return not (isinstance(requirement, Specified) and requirement.specifier.exact)
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from mlpin.requirement import Requirement
+    from mlpin.resolver.conda import Conda
     from mlpin.resolver.ports import Catalog, Sources
     from mlpin.resolver.rules import Rulebook
     from mlpin.target import Target
@@ -88,6 +89,8 @@ class View:
                 self.constraints.setdefault(declared.name, []).extend(
                     self._declared(declared, extras=(), overridden=False)
                 )
+        self.conda: Conda | None = None
+        """Where conda packages are asked for: that world."""
         self.guesses = Guesses(self, catalog)
         self.direct: set[str] = set()
         """The names that the user's own lines ask for."""
@@ -112,11 +115,31 @@ class View:
     def roots(self, declared: Iterable[Declared]) -> list[Requirement]:
         """The requirements that the user's lines make on this target, in their order."""
         found: list[Requirement] = []
-        for line in declared:
-            if self.holds(line.marker) and line.name not in self.policy.exclude:
+        lines = [line for line in declared if self.holds(line.marker) and line.name not in self.policy.exclude]
+        if any(line.conda for line in lines):
+            self.conda = self._with_conda(joint=any(not line.conda for line in lines))
+        for line in lines:
+            if line.conda:
+                assert self.conda is not None
+                found.append(self.conda.requirement(line.name, line.conda, line.origin))
+            else:
                 self.direct.add(line.name)
                 found += self._declared(line, extras=line.extras, overridden=line.name in self.policy.overrides)
         return found
+
+    def _with_conda(self, *, joint: bool) -> Conda:
+        from mlpin.conda.virtual import cuda_of, subdir, virtual_packages
+        from mlpin.resolver.conda import Conda
+
+        target, policy = self.target, self.policy
+        cuda = cuda_of(target, self.rules.matrix) if self.rules is not None else ""
+        records = partial(self._catalog.records, policy.channels, subdir(target.platform))
+        conda = Conda(target, policy, self.rules, records, virtual_packages(target, cuda, target.virtual))
+        conda.joint = joint
+        for requirements in self.constraints.values():
+            for requirement in requirements:
+                conda.restrict(requirement)
+        return conda
 
     def overrides(self) -> dict[str, list[Requirement]]:
         """By name, what overrides say of it on this target."""
@@ -159,6 +182,9 @@ class View:
         known = self._required.get(id(candidate))
         if known is not None:
             return known
+        if candidate.record is not None:
+            assert self.conda is not None
+            return self.conda.requires(candidate)
         if candidate.key.kind != "pypi":
             return ()
         return self._requirements_of(candidate)
@@ -175,6 +201,12 @@ class View:
             for requirement in self.rules.restricts(base):
                 made.append(requirement)
                 yield requirement
+        if candidate.carrier:
+            assert self.conda is not None
+            made += self.conda.requires(candidate)
+            yield from self.conda.requires(candidate)
+            self._required[id(candidate)] = tuple(made)
+            return
         shown = len(made)
         try:
             found = self.metadata(base)
@@ -237,6 +269,8 @@ class View:
 
     def metadata(self, candidate: Candidate) -> Metadata:
         """The metadata of a distribution's candidate. Raises `BadDistribution`."""
+        if candidate.carrier:
+            candidate = self._on_index(candidate)
         if candidate.source is not None:
             assert self._sources is not None
             return self._sources().fetch(candidate.source, (), Origin("candidate"))[0]
@@ -250,6 +284,12 @@ class View:
                 raise
             # A release states the same for every platform nearly always; the lock says that it was assumed.
             return self._catalog.metadata(candidate.name, version, candidate.spare)._replace(origin="assumed")
+
+    def _on_index(self, candidate: Candidate) -> Candidate:
+        """The release that a conda package stands in for, as an index has it: what its extras ask for."""
+        for found in self._ordered(candidate.name, candidate.version.__eq__):
+            return found
+        raise BadDistribution("no index has this release", where=str(candidate))
 
     # -- candidates
 

@@ -125,6 +125,8 @@ class Environment(NamedTuple):
     """All of them, in the order in which its Python looks: the first of a name is the one that is imported."""
     conda: tuple[Pinned, ...]
     skipped: tuple[Skipped, ...]
+    records: tuple[Path, ...] = ()
+    """conda's own, one a package: `conda-meta/NAME-VERSION-BUILD.json`."""
 
 
 def read(path: Path, shown: str) -> Environment:
@@ -153,7 +155,13 @@ def _read(path: Path, shown: str) -> Environment:
     needed = _with_needs(packages)
     packages = tuple(one._replace(tool=one.name in needed) for one in packages)
     return Environment(
-        shown, gathered.version("python") or found.python, platform, packages, conda.packages, conda.skipped
+        shown,
+        gathered.version("python") or found.python,
+        platform,
+        packages,
+        conda.packages,
+        conda.skipped,
+        found.records,
     )
 
 

@@ -1,0 +1,246 @@
+"""The conda part of a lock: against the manifest's lines, against the file beside the lock, by itself, and installed.
+
+Static, as for distributions: the lock is right if it satisfies the lines, whatever a new run would choose. Channels are
+not asked. What an environment does not say of a package (its hash, mostly) is not drift.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlpin.check.model import Drift
+from mlpin.errors import InputError
+from mlpin.index.url import local_path, redacted_in
+from mlpin.lock import conda_file
+from mlpin.lock.conda import LockedConda, bare, name_in
+from mlpin.lock.file import content
+from mlpin.lock.locked import Lock, marker_holds
+from mlpin.requirement import Declared, normalise
+from mlpin.requirement import name_in as distribution_in
+from mlpin.stack import conda_meta
+from mlpin.stack.distributions import TOOLS, Environment
+from mlpin.stack.gathered import printable
+
+if TYPE_CHECKING:
+    from mlpin.conda.record import CondaRecord
+    from mlpin.project import TargetPlan
+    from mlpin.stack.model import Pinned
+
+_ALWAYS = ("python", "pip")
+"""What is there for the sake of distributions, whoever asks for it."""
+_SHOWN = 3
+
+
+# -- the manifest
+
+
+def drifts(plan: TargetPlan, lock: Lock, asked: Collection[str]) -> Iterator[Drift]:
+    """What the manifest asks of conda and the lock does not have, or has and nobody asks for.
+
+    `asked` are the distributions that the manifest asks for, by normalised name.
+    """
+    lines = [line for line in plan.requirements if line.conda and marker_holds(line.marker, plan.target)]
+    for line in lines:
+        yield from _line(line, lock)
+    if lock.ours and lock.conda:
+        yield from _options(plan, lock)
+        yield from _unneeded(lock, [line.name for line in lines], asked)
+
+
+def _line(line: Declared, lock: Lock) -> Iterator[Drift]:
+    from mlpin.conda.spec import match_spec
+
+    spec, origin = match_spec(line.conda), line.origin
+    records = _records(lock)
+    said = origin.text or line.conda
+    if any(spec.matches(record) for record in records.values()):
+        return
+    locked = records.get(line.name)
+    if locked is None and line.name.startswith("__") and not lock.virtual_packages:
+        return
+    if locked is None:
+        message, kind, found = f"`{said}` is not locked", "unlocked", ""
+    else:
+        of = f" of {locked.channel}" if spec.channel and locked.channel else ""
+        found = f"{locked.shown}{of}"
+        message, kind = f"`{said}` is wanted, and {found} is locked", "version"
+    yield Drift("manifest", kind, message, line.name, line.conda, found, origin.file, origin.line)
+
+
+def _records(lock: Lock) -> Mapping[str, CondaRecord]:
+    """All that is there to match, the virtual packages too."""
+    from mlpin.conda.record import CondaRecord
+
+    machine = [(name, *text.partition("=")[::2]) for name, text in lock.virtual_packages.items()]
+    virtual = {name: CondaRecord(name, version, build or "0", 0, "", "", "", "") for name, version, build in machine}
+    return {package.name: package.record for package in lock.conda} | virtual
+
+
+def _options(plan: TargetPlan, lock: Lock) -> Iterator[Drift]:
+    """Channels, and virtual packages that the target states outright."""
+    folder = lock.path.parent
+    now, then = ([_channel(text, folder) for text in some] for some in (plan.channels, lock.channels))
+    if now and then and now != then:
+        one, other = ", ".join(map(bare, plan.channels)), ", ".join(lock.channels)
+        said = f"the channels are {one}, the lock was made with {other}"
+        yield Drift("manifest", "option", said, "", one, other, lock.shown, lock.line_of("channels = "))
+    for name, wanted in plan.target.virtual if lock.virtual_packages else ():
+        locked = lock.virtual_packages.get(name, "")
+        if _filled(wanted) != _filled(locked):
+            said = f"the target has {name} {wanted or 'not at all'}, the lock was made for {locked or 'none'}"
+            line = lock.line_of("[tool.mlpin.target.virtual-packages]")
+            yield Drift("manifest", "target", said, name, wanted, locked, lock.shown, line)
+
+
+def _channel(text: str, folder: Path) -> str:
+    """A channel as it can be compared: a local one by its path, each without credentials."""
+    path = local_path(text) or (text if text.startswith(("/", ".")) else "")
+    return os.path.normpath(folder / path) if path else bare(text).rstrip("/")
+
+
+def _filled(text: str) -> tuple[str, str]:
+    version, _, build = text.partition("=")
+    return version, build or "0"
+
+
+def _unneeded(lock: Lock, lines: Sequence[str], asked: Collection[str]) -> Iterator[Drift]:
+    """What nothing asks for any more, as far as the lock's own edges tell."""
+    carriers = {name: package.name for name, package in lock.provided.items()}
+    distributions = {*map(normalise, asked)}
+    for one in lock.packages:
+        distributions |= {*one.dependencies, *map(distribution_in, one.requires)}
+    by_name = {package.name: package for package in lock.conda}
+    todo = [*lines, *_ALWAYS, *(carriers[name] for name in distributions if name in carriers)]
+    reached: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name in by_name and name not in reached:
+            reached.add(name)
+            todo += by_name[name].needs
+    for package in lock.conda:
+        if package.name not in reached and "*" not in "".join(lines):
+            said = f"conda's {package.name} {package.version} is locked, and nothing asks for it"
+            yield _of(lock, package, "manifest", "unneeded", said, found=package.version)
+
+
+# -- the lock by itself
+
+
+def file_drifts(lock: Lock) -> Iterator[Drift]:
+    """Whether the file that conda's clients install is there, and has what the lock has."""
+    if not lock.conda or lock.conda_file is None:
+        return
+    name, sha256 = lock.conda_file
+    path = lock.path.with_name(name)
+    shown = (Path(lock.shown).parent / name).as_posix()
+    again = f"`mlpin export {lock.shown} --format conda-explicit -o {shown}` writes it anew from the lock"
+    data = content(path, shown)
+    if data is None:
+        said = f"there is no {shown}, the file of the lock's conda packages"
+        yield Drift("lock", "conda-file", said, file=shown, hint=again)
+        return
+    if lock.intact and conda_file.sha256_of(data) == sha256:
+        return
+    there = conda_file.significant(data.decode(errors="replace"))
+    wanted = conda_file.significant(conda_file.explicit(lock.conda, conda_file.subdir_of(lock.conda)))
+    if there != wanted:
+        lines = [line for line in there if line not in wanted] + [line for line in wanted if line not in there]
+        what = (
+            f": {bare(lines[0])}" + (f" and {len(lines) - 1} more" if lines[1:] else "") if lines else " in its order"
+        )
+        said = f"{shown} is not what {lock.shown} has{what}"
+        yield Drift("lock", "conda-file", said, found=bare(lines[0]) if lines else "", file=shown, hint=again)
+
+
+def integrity(lock: Lock) -> Iterator[Drift]:
+    """Whether the packages of an edited lock are their files, and need only what is there."""
+    from mlpin.conda.spec import match_spec
+
+    records = _records(lock)
+    for package in lock.conda:
+        stem = f"{package.name}-{package.version}-{package.build}"
+        if not package.filename.startswith((f"{stem}.conda", f"{stem}.tar.bz2")):
+            said = f"{package.filename} is no file of {package.shown}"
+            yield _of(lock, package, "lock", "file", said, expected=stem, found=package.filename)
+        for text in package.depends:
+            needed = records.get(name_in(text))
+            if needed is None and name_in(text).startswith("__") and not lock.virtual_packages:
+                continue
+            if needed is None:
+                said = f"conda's {package.name} depends on {text}, which is not locked"
+                yield _of(lock, package, "lock", "graph", said, expected=text)
+                continue
+            try:
+                fits = match_spec(text).admits(needed)
+            except InputError:
+                continue  # channels have odd ones that no client reads
+            if not fits:
+                said = f"conda's {package.name} asks for {text}, and {needed.shown} is there"
+                yield _of(lock, package, "lock", "graph", said, expected=text, found=needed.shown)
+
+
+# -- what is installed
+
+
+def environment(lock: Lock, there: Environment) -> Iterator[Drift]:
+    """Where the conda packages of an environment are not as the lock has them, by name."""
+    if not lock.conda:
+        return
+    locked = {package.name: package for package in lock.conda}
+    installed = {one.name: one for one in there.conda}
+    for name, package in sorted(locked.items()):
+        if name in installed:
+            yield from _installed(lock, package, installed[name], there)
+        else:
+            said = f"conda's {package.shown} is in the lock, but not installed"
+            yield _of(lock, package, "env", "missing", said, expected=package.version)
+    for name, one in sorted(installed.items()):
+        if name not in locked and name not in TOOLS:
+            said = f"conda's {_shown(one)} is installed, but not in the lock"
+            yield Drift("env", "extra", said, name, "", one.version, there.shown)
+    yield from _overwritten(lock, there)
+
+
+def _installed(lock: Lock, package: LockedConda, one: Pinned, there: Environment) -> Iterator[Drift]:
+    if (package.version, package.build) != (one.version, one.build):
+        kind = "version" if package.version != one.version else "build"
+        said = f"conda's {_shown(one)} is installed, the lock has {package.version} {package.build}"
+        expected, found = f"{package.version} {package.build}", f"{one.version} {one.build}"
+        yield _of(lock, package, "env", kind, said, expected=expected, found=found)
+        return
+    stem = f"{one.name}-{one.version}-{one.build}"
+    record = next((path for path in there.records if path.stem.lower() == stem.lower()), None)
+    stated = conda_meta.read(record) if record else conda_meta.Origin()
+    if stated.filename != package.filename:
+        return  # one build as .conda and as .tar.bz2
+    for key, wanted in package.hashes.items():
+        found = stated.hashes.get(key, "")
+        if found and found != wanted:
+            said = f"conda's {package.shown} was installed from another file than is locked: its {key} is {found}"
+            yield _of(lock, package, "env", "source", said, expected=wanted, found=found)
+        if found:
+            return
+
+
+def _overwritten(lock: Lock, there: Environment) -> Iterator[Drift]:
+    """Distributions that pip has put in the place of what a conda package provides."""
+    for one in there.packages:
+        package = lock.provided.get(one.name)
+        if package and one.installer.lower() in {"pip", "uv"} and one.version.partition("+")[0] != package.version:
+            said = (
+                f"{one.name} {one.version} was installed by {one.installer}, the lock has it as conda's {package.shown}"
+            )
+            yield _of(lock, package, "env", "overwritten", said, expected=package.version, found=one.version)
+
+
+def _shown(one: Pinned) -> str:
+    return " ".join(part for part in (one.name, one.version, one.build) if part)
+
+
+def _of(
+    lock: Lock, package: LockedConda, check: str, kind: str, message: str, *, expected: str = "", found: str = ""
+) -> Drift:
+    return Drift(check, kind, message, package.name, expected, found, lock.shown, package.line)  # type: ignore[arg-type]

@@ -1,0 +1,238 @@
+"""`pixi.toml`, and `[tool.pixi]` of a `pyproject.toml`: conda and PyPI requirements, features and environments.
+
+A feature becomes a group, an environment on a platform becomes a target. What pixi runs or builds (tasks,
+activation, packages) says nothing of requirements and is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from mlpin.errors import InputError
+from mlpin.fields import Fields
+from mlpin.manifest import conda_lines, pixi_lines, pixi_platforms
+from mlpin.manifest.model import Context, Manifest, Note
+from mlpin.manifest.pixi_environments import Around, Targets, environments
+from mlpin.manifest.pixi_features import CONDA, DEFAULT, Features, special_group
+from mlpin.manifest.toml_lines import TomlFile
+from mlpin.requirement import Declared, normalise
+from mlpin.settings import Settings, TargetSettings, merged
+
+__all__ = ["Around", "PixiTables", "read", "tables"]
+
+_KNOWN = {
+    *CONDA,
+    *("pypi-dependencies", "feature", "target"),
+"""Tables of which one must be there for pixi to declare anything."""
+_KNOWN = DECLARING | {
+    *("workspace", "project", "environments", "system-requirements", "pypi-options", "constraints"),
+    *("tasks", "activation", "package", "build", "tool", "$schema"),
+}
+_UV_WORDS = {"index-url": "index-url", "index-strategy": "index-strategy", "prerelease-mode": "prerelease"}
+_UV_LISTS = {"extra-index-urls": "extra-index-url", "find-links": "find-links"}
+
+
+class PixiTables(NamedTuple):
+    """What the tables say. `requirements` hold everywhere."""
+
+    name: str = ""
+    version: str = ""
+    requirements: tuple[Declared, ...] = ()
+    groups: Mapping[str, tuple[Declared, ...]] = MappingProxyType({})
+    default_groups: tuple[str, ...] = ()
+    """What the default environment takes."""
+    divided: bool = False
+    """Some environment leaves the default feature out: what it asks for is the group `DEFAULT`."""
+    constraints: tuple[Declared, ...] = ()
+    settings: Settings = Settings()
+    targets: Mapping[str, TargetSettings] = MappingProxyType({})
+    """Empty where there is one only: the settings have it."""
+    notes: tuple[Note, ...] = ()
+
+
+def read(path: Path, context: Context) -> Manifest:
+    """The `pixi.toml` at `path`; `InputError` where it cannot be read or declares nothing."""
+    file = TomlFile.read(path, context)
+    with file.located():
+        found = tables(file, file.fields, context, Around())
+    if not found.requirements and not any(found.groups.values()):
+        raise InputError("declares no dependencies", where=file.shown, hint="`pixi add numpy` would write one")
+    python, origin = conda_lines.requires_python("", None, found.requirements)
+    return Manifest(
+        path=path,
+        kind="pixi",
+        project=found.name,
+        version=found.version,
+        requires_python=python,
+        requires_python_origin=origin,
+        requirements=found.requirements,
+        groups=found.groups,
+        default_groups=found.default_groups,
+        constraints=found.constraints,
+        layers=(found.settings,),
+        targets=found.targets,
+        notes=found.notes,
+        inputs=(path,),
+    )
+
+
+def tables(file: TomlFile, root: Fields, context: Context, around: Around) -> PixiTables:
+    """What `root`, the tables of pixi in `file`, says. Raises `InputError`."""
+    notes: list[Note] = []
+    workspace = root.table("workspace" if "workspace" in root else "project")
+    notes += [
+        Note(f"`{key}` is not a table of pixi's that mlpin reads", file.origin((*root.path, key)))
+        for key in root
+        if key not in _KNOWN
+    ]
+    platforms = pixi_platforms.platforms(file, workspace, notes)
+    features = Features(file, root, platforms, around.project, notes)
+    if around.python is not None:
+        features.add_python(around.python)
+    every = environments(file, root, features, around, notes)
+    divided = any(one.alone for one in every)
+    groups: dict[str, tuple[Declared, ...]] = {}
+    for feature in features.all.values():
+        if feature.group != DEFAULT or divided:
+            groups[feature.group] = features.requirements(feature)
+        for platform in platforms:
+            special = features.special(feature, platform)
+            if special:
+                groups[special_group(feature, platform)] = special
+    default = features.all[DEFAULT]
+    channels = {one.name: _channels(file, one.fields, workspace, context) for one in features.all.values()}
+    made = Targets(file, features, around, {*groups, *around.groups}, channels)
+    targets = made.of(every, notes)
+    settings = _Options(file, root, workspace, context, notes).settings(features)
+    settings = settings._replace(channels=channels[DEFAULT] or None)
+    if set(targets) == {""}:
+        only = targets.pop("")
+        settings = settings._replace(
+            python=only.python,
+            platform=only.platform,
+            glibc=only.glibc,
+            extras=only.extras or None,
+            channels=only.channels or settings.channels,
+            virtual_packages=only.virtual_packages,
+        )
+    return PixiTables(
+        name=normalise(workspace.string("name") or ""),
+        version=workspace.string("version") or "",
+        requirements=() if divided else features.requirements(default),
+        groups=groups,
+        default_groups=made.groups_of(every[0], platforms[0] if len(platforms) == 1 else None),
+        divided=divided,
+        constraints=_constraints(file, features, notes),
+        settings=settings,
+        targets=targets,
+        notes=tuple(notes),
+    )
+
+
+def _constraints(file: TomlFile, features: Features, notes: list[Note]) -> tuple[Declared, ...]:
+    found: list[Declared] = []
+    for feature in features.all.values():
+        table = feature.fields.table("constraints")
+        if feature.group == DEFAULT:
+            found += [pixi_lines.conda(file, table, key).declared for key in table]
+        elif table.data:
+            message = f"constraints of the feature `{feature.name}` alone are not taken over"
+            notes.append(Note(message, file.origin(table.path)))
+    return tuple(found)
+
+
+def _channels(file: TomlFile, fields: Fields, workspace: Fields, context: Context) -> tuple[str, ...]:
+    """The channels of a feature, else those of the workspace, the highest priority first."""
+    from mlpin.config.channels import channel, listed
+    from mlpin.config.source import Table
+
+    table = fields if "channels" in fields else workspace
+    source = Table(table, file.path.parent, context, file.line)
+    found: list[tuple[int, str]] = []
+    for position, item in enumerate(table.items("channels")):
+        name, priority = (item.get("channel"), item.get("priority", 0)) if isinstance(item, dict) else (item, 0)
+        if not isinstance(name, str) or not isinstance(priority, int):
+            steps: tuple[str | int, ...] = (*table.path, "channels", position)
+            raise file.error(steps, "a channel must be a name, a URL or { channel = …, priority = … }")
+        found.append((-priority, channel(name, source, "channels")))
+    return listed([name for _, name in sorted(found, key=lambda one: one[0])])
+
+
+class _Options:
+    """What the workspace and `pypi-options` set."""
+
+    def __init__(self, file: TomlFile, root: Fields, workspace: Fields, context: Context, notes: list[Note]) -> None:
+        self.file, self.root, self.workspace, self.context, self.notes = file, root, workspace, context, notes
+
+    def _note(self, message: str, steps: Sequence[str | int]) -> None:
+        self.notes.append(Note(message, self.file.origin(steps)))
+
+    def settings(self, features: Features) -> Settings:
+        """The layer of the file, without what is of its environments."""
+        layers = [self._pypi(self.root), self._pypi(self.workspace)]
+        for feature in features.all.values():
+            if feature.group == DEFAULT:
+                continue
+            for key in ("channel-priority", "solve-strategy"):
+                if key in feature.fields:
+                    self._note(f"`{key}` of a feature alone is not taken over", (*feature.fields.path, key))
+            options = self._pypi(feature.fields, whole=False)
+            if options != Settings(options.layer):
+                message = f"`pypi-options` of the feature `{feature.name}` hold for every environment here"
+                self._note(message, (*feature.fields.path, "pypi-options"))
+                layers.append(options)
+        if "conda-pypi-map" in self.workspace:
+            message = "`conda-pypi-map` is not read: mlpin has its own list of names in both worlds"
+            self._note(message, (*self.workspace.path, "conda-pypi-map"))
+        found = merged(layers)
+        return found._replace(
+            layer=f"[tool.pixi] in {self.file.shown}" if self.root.path else self.file.shown,
+            channel_priority=self._choice("channel-priority", ("strict", "disabled")),
+            resolution=self._choice("solve-strategy", ("highest", "lowest", "lowest-direct")),
+            exclude_newer=self._exclude_newer(),
+            extra_indexes=(*(found.extra_indexes or ()), *features.indexes.values()) or None,
+            pins=features.pins or None,
+        )
+
+    def _choice(self, key: str, allowed: Sequence[str]) -> str | None:
+        text = self.workspace.string(key)
+        if text is not None and text not in allowed:
+            raise self.workspace.error(key, f"cannot be `{text}`", hint=f"one of: {', '.join(allowed)}")
+        return text
+
+    def _exclude_newer(self) -> str | None:
+        from mlpin.cutoff import exclude_newer_value
+
+        text = self.workspace.string("exclude-newer")
+        try:
+            return exclude_newer_value(text) if text else None
+        except InputError as error:
+            self._note(f"`exclude-newer` is not taken over: {error.message}", (*self.workspace.path, "exclude-newer"))
+            return None
+
+    def _pypi(self, fields: Fields, *, whole: bool = True) -> Settings:
+        """`pypi-options` in `fields`, read as the settings of uv that they are."""
+        from mlpin.settings_files import uv_table
+
+        table = fields.table("pypi-options")
+        data: dict[str, Any] = {word: table.data[key] for key, word in _UV_WORDS.items() if key in table}
+        for key, word in _UV_LISTS.items():
+            if key in table:
+                data[word] = [
+                    item.get("url", item.get("path")) if isinstance(item, dict) else item for item in table.items(key)
+                ]
+        for key in ("no-build", "no-binary"):
+            if key in table:
+                data[f"{key}-package" if isinstance(table.data[key], list) else key] = table.data[key]
+        named = Fields(data, table.file, table.path)
+        found = uv_table(named, base=self.file.path.parent, context=self.context, lines=self.file.line)
+        overrides = table.table("dependency-overrides")
+        if overrides.data and whole:
+            lines = [pixi_lines.pypi(self.file, overrides, key, "") for key in overrides]
+            return found._replace(overrides=tuple(line.declared for line in lines if line))
+        if overrides.data:
+            self._note("`dependency-overrides` of a feature alone are not taken over", overrides.path)
+        return found

@@ -1,0 +1,511 @@
+"""The conda side of a view: channels as domains, kept consistent with what a search has decided in both worlds.
+
+A conda package that carries a distribution stands in for it: where it is installed, the distribution is that one and
+comes from no index; what is asked of the distribution is asked of it. Channel priority, the order of candidates and
+what is offered at all are settled here. It speaks to no channel: `records` brings what they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import cmp_to_key
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from mlpin.candidate import PYTHON, Candidate, Key, Rejection, distribution
+from mlpin.conda.names import conda_names, provides
+from mlpin.conda.record import CondaRecord
+from mlpin.conda.spec import MatchSpec, match_spec, version
+from mlpin.errors import InputError
+from mlpin.index.names import version as parsed
+from mlpin.outcome import Edge, Group
+from mlpin.requirement import Origin
+from mlpin.resolver.network import Domain, Event, Network, positions
+from mlpin.resolver.requirements import Carried, Matched, PythonRange, Specified, StandsIn
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from mlpin.requirement import Requirement
+    from mlpin.resolver.policy import Policy
+    from mlpin.resolver.rules import Rulebook
+    from mlpin.target import Target
+
+FROM_METADATA = Origin("candidate")
+PYTHON_PACKAGE = "python"
+Records = Callable[[Sequence[str]], Mapping[str, Sequence[CondaRecord]]]
+
+
+class State(Protocol):
+    """What a search has decided and asked so far."""
+
+    @property
+    def mark(self) -> Hashable:
+        """Equal marks: nothing has changed."""
+        ...
+
+    @property
+    def pins(self) -> Mapping[Key, Candidate]: ...
+
+    def asked(self) -> Iterable[tuple[Key, Iterable[Requirement]]]:
+        """By key, what is asked of it."""
+        ...
+
+
+class _Move(NamedTuple):
+    """A decision of the search as the network hears of it: a pin, or all that is asked of a distribution."""
+
+    key: Key
+    value: Hashable
+
+
+def conda_key(name: str) -> Key:
+    """The key of a conda package."""
+    return Key("conda", name)
+
+
+class Conda:
+    """Domains, requirements and reasons of the conda packages of one target."""
+
+    def __init__(
+        self,
+        target: Target,
+        policy: Policy,
+        rules: Rulebook | None,
+        records: Records,
+        virtual: Sequence[CondaRecord],
+    ) -> None:
+        self._target = target
+        self._policy = policy
+        self._rules = rules
+        self._records = records
+        self.virtual = tuple(virtual)
+        self._virtual = {record.name: record for record in virtual}
+        self._roots: list[tuple[str, Callable[[Domain], int], Requirement]] = []
+        self._asked: dict[str, None] = {}
+        self._channel_of: dict[str, set[str]] = {}
+        self._network: Network | None = None
+        self._state: State | None = None
+        self._seen: tuple[Hashable, int] | None = None
+        self._candidates: dict[tuple[str, int], Candidate] = {}
+        self._standing: dict[tuple[str, str, Version], Candidate] = {}
+        self._required: dict[int, tuple[Requirement, ...]] = {}
+        self._carriers: dict[str, list[str]] = {}
+        self._versions: dict[str, Version | None] = {}
+        self.rejected: dict[str, list[Rejection]] = {}
+        """By name, records that exist and are not offered."""
+        self.joint = False
+        """Whether distributions of PyPI are asked for as well."""
+        self.reasons: dict[Edge, Group] = {}
+        """What the refusals so far rested on."""
+        self.groups: frozenset[Group] | None = None
+        """What candidates may ask, where that is restricted."""
+
+    # -- what is asked from outside
+
+    def requirement(self, name: str, text: str, origin: Origin) -> Matched:
+        """The requirement that a line on a conda package makes, which counts from then on."""
+        asked = Matched(conda_key(name), match_spec(text), origin)
+        if asked.spec.channel:
+            self._channel_of.setdefault(name, set()).add(asked.spec.channel)
+        self._roots.append((name, lambda domain: domain.matching(asked.spec), asked))
+        self._asked[name] = None
+        return asked
+
+    def restrict(self, requirement: Requirement) -> None:
+        """Let a requirement of PyPI's count for what may stand in for its distribution."""
+        for name in conda_names(requirement.key.name):
+            self._roots.append((name, lambda domain: self._within(domain, [requirement]) | domain.absent, requirement))
+
+    def watch(self, state: State) -> None:
+        """Follow a search from now on."""
+        self._state = state
+        self._seen = None
+
+    # -- the network
+
+    @property
+    def network(self) -> Network:
+        """The domains as the search stands."""
+        if self._network is None:
+            self._network = Network(self._load, self._asks)
+            self._begin(self._network)
+        return self._network
+
+    def _begin(self, network: Network) -> None:
+        for name in self._virtual:
+            network.root(name, lambda domain: domain.full & ~domain.absent, name)
+        if "python" not in self._target.waived:
+            mine = match_spec(f"python {self._target.python}.*")
+            network.root(PYTHON_PACKAGE, lambda domain: domain.matching(mine) | domain.absent, PYTHON)
+        for name, allowed, requirement in self._roots:
+            network.root(name, allowed, requirement)
+        network.add([*self._virtual, *self._asked])
+        network.reduce()
+
+    def _grow(self, names: Iterable[str]) -> None:
+        """Bring names into the network that nothing in it asks for."""
+        network = self.network
+        new = [name for name in names if name not in network.domains]
+        if not new:
+            return
+        while network.moves:
+            network.pop()
+        network.add(new)
+        network.reduce()
+        self._seen = None
+
+    def _follow(self) -> Network:
+        network = self.network
+        if self._state is None:
+            return network
+        seen = (self._state.mark, len(network.domains))
+        if seen == self._seen:
+            return network
+        moves = dict(self._moves(network))
+        wrong = next((place for place, move in enumerate(network.moves) if move not in moves), len(network.moves))
+        while len(network.moves) > wrong:
+            network.pop()
+        for move in network.moves:
+            moves.pop(move)  # type: ignore[arg-type]
+        for move, cuts in moves.items():
+            if network.failed:
+                break
+            network.push(move, cuts())
+        self._seen = seen
+        return network
+
+    def _moves(self, network: Network) -> Iterator[tuple[_Move, Callable[[], list[tuple[str, int]]]]]:
+        assert self._state is not None
+        for key, pin in self._state.pins.items():
+            if key.kind == "conda":
+                yield _Move(key, id(pin)), lambda key=key, pin=pin: [(key.name, self._bit(network, pin))]  # type: ignore[misc]
+            elif key.kind == "pypi" and not key.extra and key.name in self._carriers:
+                yield _Move(key, id(pin)), lambda key=key, pin=pin: self._cuts(network, key.name, pin)  # type: ignore[misc]
+        if not self.joint:
+            return
+        for key, asked in self._state.asked():
+            if key == PYTHON or (key.kind == "pypi" and key.name in self._carriers):
+                said = [one for one in asked if isinstance(one, Specified | PythonRange) and one.specifier.text]
+                if said:
+                    texts = frozenset(one.specifier.text for one in said)
+                    yield _Move(key, texts), lambda key=key, said=said: self._asked_cuts(network, key, said)  # type: ignore[misc]
+
+    def _bit(self, network: Network, pin: Candidate) -> int:
+        return 1 << network.domains[pin.name].records.index(pin.record)  # type: ignore[arg-type]
+
+    def _cuts(self, network: Network, name: str, pin: Candidate) -> list[tuple[str, int]]:
+        """What a distribution's pin leaves of the conda packages that may stand in for it."""
+        found = []
+        for carrier in self._carriers[name]:
+            domain = network.domains[carrier]
+            carrying = self._carrying(domain, name)
+            same = domain.where(lambda record: self.version(record) == pin.version) if pin.carrier else 0
+            found.append((carrier, domain.full & ~carrying | carrying & same))
+        return found
+
+    def _asked_cuts(self, network: Network, key: Key, asked: Sequence[Requirement]) -> list[tuple[str, int]]:
+        carriers = [PYTHON_PACKAGE] if key == PYTHON else self._carriers[key.name]
+        return [
+            (carrier, self._within(domain, asked) | domain.absent)
+            for carrier in carriers
+            if (domain := network.domains.get(carrier)) is not None
+        ]
+
+    def _within(self, domain: Domain, asked: Sequence[Requirement]) -> int:
+        """The records that are not in the way of what is asked of a distribution that they may stand in for."""
+        name = asked[0].key.name
+
+        def fits(record: CondaRecord) -> bool:
+            if domain.name != PYTHON_PACKAGE and name not in provides(record):
+                return True
+            known = self.version(record)
+            return known is None or all(one.specifier.contains(known) for one in asked)  # type: ignore[attr-defined]
+
+        return domain.where(fits)
+
+    # -- domains
+
+    def _load(self, names: Sequence[str]) -> dict[str, Domain]:
+        found = {name: Domain(name, [self._virtual[name]]) for name in names if name in self._virtual}
+        fetched = self._records([name for name in names if not name.startswith("__")])
+        for name in names:
+            if name not in found:
+                found[name] = Domain(name, self._offered(name, fetched.get(name, ())))
+                for carried in dict.fromkeys(one for record in found[name].records for one in provides(record)):
+                    self._carriers.setdefault(carried, []).append(name)
+        return found
+
+    def _offered(self, name: str, records: Sequence[CondaRecord]) -> list[CondaRecord]:
+        """The records that may be taken, best first."""
+        wanted = self._channel_of.get(name, ())
+        first = min((record.position for record in records), default=0)
+        offered = []
+        for record in records:
+            reason = self._refusal(record, wanted, first)
+            if reason is None:
+                offered.append(record)
+            else:
+                self.rejected.setdefault(name, []).append(reason)
+        return sorted(offered, key=self._order)
+
+    def _refusal(self, record: CondaRecord, wanted: Iterable[str], first: int) -> Rejection | None:
+        def rejected(kind: str, reason: str, remedy: str = "", fact: str = "") -> Rejection:
+            return Rejection(record.name, f"{record.version} {record.build}", kind, reason, remedy, fact)  # type: ignore[arg-type]
+
+        if self._policy.channel_priority == "strict" and not wanted and record.position > first:
+            reason = f"is on {record.channel}, after a channel that has {record.name} (strict channel priority)"
+            remedy = f"`{record.channel}::{record.name}`, another order of channels, or channel-priority `flexible`"
+            return rejected("channel", reason, remedy, "channel-priority")
+        try:
+            version(record.version)
+        except InputError as error:
+            return rejected("metadata", error.message)
+        cutoff = self._policy.cutoffs.get(record.name, self._policy.cutoff)
+        if cutoff and _uploaded(record) >= cutoff:
+            said = f"uploaded after {cutoff}" if record.timestamp else "its channel does not say when it was uploaded"
+            return rejected("cutoff", said, "a later exclude-newer", "exclude-newer")
+        if self._rules is not None:
+            for name in provides(record):
+                known = self.version(record)
+                if known is not None and (found := self._rules.refuses_carried(name, str(known))):
+                    return found._replace(name=record.name, version=f"{record.version} {record.build}")
+        return None
+
+    def _order(self, record: CondaRecord) -> tuple[Any, ...]:
+        number = version(record.version)
+        newest = _Reversed(number) if self._policy.resolution != "lowest" else number
+        if self._policy.channel_priority == "flexible":
+            ranked: tuple[Any, ...] = (record.position, newest)
+        else:
+            ranked = (newest, record.position)
+        return (bool(record.track_features), *ranked, -record.build_number, -record.timestamp, record.build)
+
+    def _asks(self, record: CondaRecord) -> list[tuple[MatchSpec, bool]]:
+        found = []
+        for texts, required in ((record.depends, True), (record.constrains, False)):
+            for text in texts:
+                spec = match_spec(text)
+                if self._counts(record.name, spec.name):
+                    found.append((spec, required))
+        return found
+
+    def _counts(self, name: str, other: str) -> bool:
+        if other.startswith("__") and self.fact(other) in self._target.waived:
+            return False
+        return self.groups is None or Group(conda_key(name), conda_key(other)) in self.groups
+
+    def fact(self, name: str) -> str:
+        """The fact of the target that a virtual package says, as `Rejection` names it."""
+        if name == "__glibc":
+            return "glibc"
+        if name in {"__cuda", "__cuda_arch"}:
+            return "driver" if self._target.hardware.driver else "accelerator"
+        return "platform"
+
+    # -- candidates
+
+    def candidates(self, key: Key, asked: Sequence[Requirement]) -> Iterator[Candidate]:
+        """The candidates of a conda package that all that is asked and decided leaves, best first."""
+        network = self._follow()
+        if network.failed:
+            return
+        if key.name not in network.domains:
+            self._grow([key.name])
+            network = self._follow()
+        domain = network.domains[key.name]
+        mask = network.masks[key.name] & ~domain.absent
+        for one in asked:
+            mask &= self._mask(domain, one)
+        for position in self._ranked(network, domain, mask):
+            yield self._candidate(domain, position)
+
+    def _mask(self, domain: Domain, requirement: Requirement) -> int:
+        if isinstance(requirement, Matched):
+            return domain.matching(requirement.spec)
+        return domain.where(lambda record: requirement.admits(self._seen_as(record)))
+
+    def _seen_as(self, record: CondaRecord) -> Candidate:
+        return Candidate(conda_key(record.name), version(record.version), record=record)
+
+    def _candidate(self, domain: Domain, position: int) -> Candidate:
+        known = self._candidates.get((domain.name, position))
+        if known is None:
+            known = self._candidates[domain.name, position] = self._seen_as(domain.records[position])
+        return known
+
+    def _ranked(self, network: Network, domain: Domain, mask: int) -> Iterator[int]:
+        """The positions of a mask in order; of builds that differ in nothing else, the one with the newest
+        dependencies goes first."""
+        kept = self._policy.preferred_builds.get(domain.name)
+        if kept is not None:
+            for position in positions(mask):
+                record = domain.records[position]
+                if (record.version, record.build) == kept:
+                    yield position
+                    mask &= ~(1 << position)
+                    break
+        equal: list[int] = []
+        for position in positions(mask):
+            if equal and not _alike(domain.records[equal[0]], domain.records[position]):
+                yield from self._by_dependencies(network, domain, equal)
+                equal = []
+            equal.append(position)
+        yield from self._by_dependencies(network, domain, equal)
+
+    def _by_dependencies(self, network: Network, domain: Domain, equal: list[int]) -> list[int]:
+        if len(equal) < 2:
+            return equal
+        best = {position: self._best_of(network, domain.records[position]) for position in equal}
+
+        def compared(one: int, other: int) -> int:
+            mine, theirs = best[one], best[other]
+            score = sum(
+                (mine[name] > theirs[name]) - (mine[name] < theirs[name]) for name in mine.keys() & theirs.keys()
+            )
+            return -score or one - other
+
+        return sorted(equal, key=cmp_to_key(compared))
+
+    def _best_of(self, network: Network, record: CondaRecord) -> dict[str, Any]:
+        """By dependency of a record, the newest version of it that is left."""
+        found: dict[str, Any] = {}
+        for spec, required in self._asks(record):
+            domain = network.domains.get(spec.name)
+            if required and domain is not None and not spec.name.startswith("__"):
+                left = network.masks[spec.name] & domain.matching(spec)
+                if left:
+                    found[spec.name] = version(domain.records[(left & -left).bit_length() - 1].version)
+        return found
+
+    # -- both worlds
+
+    def standing_in(self, name: str) -> tuple[list[Candidate], bool]:
+        """The conda packages that may stand in for a distribution as candidates of it, and whether one must."""
+        if self._policy.preference(name) == "conda":
+            self._grow(conda_names(name))
+        network = self._follow()
+        if network.failed:
+            return [], True
+        found: list[Candidate] = []
+        must = False
+        for carrier in self._carriers.get(name, ()):
+            domain = network.domains[carrier]
+            left = network.masks[carrier] & self._carrying(domain, name)
+            must = must or (network.must(carrier) and bool(left))
+            for position in positions(left):
+                known = self.version(domain.records[position])
+                if known is not None:
+                    found.append(self._stand_in(name, carrier, known))
+        return list(dict.fromkeys(found)), must
+
+    def carries(self, name: str) -> bool:
+        """Whether a conda package that may be reached carries the distribution."""
+        return name in self._carriers
+
+    def _stand_in(self, name: str, carrier: str, known: Version) -> Candidate:
+        mark = (name, carrier, known)
+        found = self._standing.get(mark)
+        if found is None:
+            found = self._standing[mark] = Candidate(distribution(name), known, carrier=carrier)
+        return found
+
+    def _carrying(self, domain: Domain, name: str) -> int:
+        return domain.where(lambda record: name in provides(record) and self.version(record) is not None)
+
+    def version(self, record: CondaRecord) -> Version | None:
+        """A record's version as PEP 440 reads it; None where it does not."""
+        if record.version not in self._versions:
+            try:
+                self._versions[record.version] = parsed(record.version)
+            except ValueError:
+                self._versions[record.version] = None
+        return self._versions[record.version]
+
+    def requires(self, candidate: Candidate) -> tuple[Requirement, ...]:
+        """What a conda package asks for, or the candidate of a distribution that one stands in for."""
+        if candidate.carrier:
+            return (Carried(conda_key(candidate.carrier), candidate.name, candidate.version, FROM_METADATA),)
+        known = self._required.get(id(candidate))
+        if known is None:
+            record = candidate.record
+            assert record is not None
+            made: list[Requirement] = [
+                Matched(conda_key(spec.name), spec, FROM_METADATA) for spec, required in self._asks(record) if required
+            ]
+            number = self.version(record)
+            if number is not None:
+                made += [
+                    StandsIn(self._stand_in(name, record.name, number), FROM_METADATA)
+                    for name in provides(record)
+                    if self.joint or (self._rules is not None and self._rules.speaks_of(name))
+                ]
+            known = self._required[id(candidate)] = tuple(made)
+        return known
+
+    # -- reasons
+
+    def blamed(self, name: str) -> set[Key]:
+        """The decisions because of which candidates of a conda package are gone, or of what carries a distribution.
+
+        What it rests on beside them is noted among the `reasons`.
+        """
+        network = self._follow()
+        names = [network.failed] if network.failed else [one for one in (name, *self._carriers.get(name, ())) if one in network.domains]
+        found: set[Key] = set()
+        for one in names:
+            for event in network.trace(one, None if network.failed else network.domains[one].full & ~network.masks[one]):
+                if event.kind == "move":
+                    found.add(event.cause.key)  # type: ignore[union-attr]
+                else:
+                    self._note(network, event)
+        return found
+
+    def _note(self, network: Network, event: Event) -> None:
+        if event.kind == "root":
+            if isinstance(event.cause, Matched | Specified):
+                self.reasons[Edge(event.cause, None)] = Group(None, conda_key(event.name))
+            return
+        parent, child = (event.other, event.name) if event.kind == "asks" else (event.name, event.other)
+        group = Group(conda_key(parent), conda_key(child))
+        bits = network.domains[parent].full if event.kind == "asks" else event.bits
+        for asking in network.asked(parent, child, bits)[:3]:
+            chosen = asking.candidates & bits
+            if chosen:
+                candidate = self._candidate(network.domains[parent], (chosen & -chosen).bit_length() - 1)
+                self.reasons[Edge(Matched(conda_key(child), asking.specs[0], FROM_METADATA), candidate)] = group
+
+
+class _Reversed:
+    """Sorts the other way round."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: _Reversed) -> bool:
+        return bool(other.value < self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Reversed) and bool(self.value == other.value)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _alike(one: CondaRecord, other: CondaRecord) -> bool:
+    return (one.version, one.position, one.build_number, bool(one.track_features)) == (
+        other.version,
+        other.position,
+        other.build_number,
+        bool(other.track_features),
+    )
+
+
+def _uploaded(record: CondaRecord) -> str:
+    """When a record was uploaded, as a cutoff is written; after any where that is not known."""
+    if not record.timestamp:
+        return "9999"
+    from datetime import UTC, datetime
+
+    seconds = record.timestamp / 1000 if record.timestamp > 10**11 else record.timestamp
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
