@@ -34,7 +34,7 @@ VALUES = {
 }
 TEXT_FORMS = {"index.url", "index.names", "manifest.pep508", "manifest.links"}
 ALLOWED = {
-    "manifest": VALUES | {"manifest", "config", "settings_files", "index.url"},
+    "manifest": VALUES | {"conda", "manifest", "config", "settings_files", "index.url"},
     "config": VALUES | {"config", "manifest", "index.url"},
     "index": VALUES | TEXT_FORMS | {"index"},
     "matrix": VALUES | {"matrix"},

@@ -86,7 +86,7 @@ def load(
     layers = all_layers(command_line, own, environ, directory=path.parent, context=context)
     settings = with_index_credentials(merged(layers), environ)
     if read.targets and not settings.targets and settings.platform is None:
-        settings = settings._replace(targets=read.targets)
+        settings = settings._replace(targets=read.targets, default_groups=settings.default_groups or ())
     rules = hardware.matrix(settings, context.shown)
     plans = _plans(read, settings, path.parent, target, output, command_line, rules, locks)
     return Project(read, settings, plans, passed_over, rules, target is None)

@@ -215,12 +215,31 @@ def _policy(
         exclude=exclude,
         preferred=preferred,
         channels=plan.channels,
+        python_said=any(_names_python(line, plan) for line in requirements),
         channel_priority=settings.channel_priority or "strict",
         prefer=settings.prefer or "pypi",
         prefers=settings.prefers or {},
         selected_extras=frozenset(plan.extras),
         selected_groups=frozenset(plan.groups),
     )
+
+
+def _names_python(line: Declared, plan: TargetPlan) -> bool:
+    """Whether a line asks for conda's Python of the target's minor version, and of no other."""
+    if not line.conda or line.name != "python":
+        return False
+    from mlpin.conda.record import CondaRecord
+    from mlpin.conda.spec import match_spec
+
+    spec = match_spec(f"python {match_spec(line.conda).version or '*'}")
+    patches = (0, 1, 5, 9, 10, 11, 12, 13, 20)
+    minors = {
+        minor
+        for minor in range(20)
+        for patch in patches
+        if spec.admits(CondaRecord("python", f"3.{minor}.{patch}", "", 0, "", "", "", ""))
+    }
+    return minors <= {plan.target.minor[1]}
 
 
 def _cutoff(text: str | None) -> str:

@@ -314,5 +314,3 @@ class _Handler(BaseHTTPRequestHandler):
 def basic(user: str, password: str) -> str:
     """The Authorization header of a user and password."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-

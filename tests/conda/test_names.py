@@ -45,7 +45,6 @@ def record(name: str, *depends: str, noarch: str = "") -> CondaRecord:
         ("airflow", "apache-airflow"),
         # none
         ("python", ""),
-        ("pytorch-gpu", ""),
         ("tensorflow-gpu", ""),
         ("opencv", ""),
         ("libtorch", ""),
@@ -58,6 +57,8 @@ def record(name: str, *depends: str, noarch: str = "") -> CondaRecord:
         ("numpy-base", "numpy"),
         ("torchtriton", "triton"),
         ("ignite", "pytorch-ignite"),
+        ("faiss-gpu", "faiss"),
+        ("torchvision-cpu", "torchvision"),
         ("cudf", "cudf"),
         ("our_package", "our-package"),
     ],
@@ -76,6 +77,7 @@ def test_what_a_package_for_python_provides(name: str, distributions: str) -> No
         (record("fastapi", "fastapi-core ==0.115.0", noarch="generic"), False),
         (record("libopencv", "ffmpeg"), False),
         (record("libopencv", "python"), True),
+        (record("pytorch-gpu", "pytorch 2.7.1 cuda*"), False),
         (record("__cuda"), False),
     ],
 )
@@ -98,6 +100,7 @@ def test_only_what_is_for_python_provides_anything(found: CondaRecord, is_there:
         ("opencv-python-headless", "py-opencv libopencv opencv-python-headless"),
         ("tzdata", "python-tzdata"),
         ("jax-cuda12-plugin", "jax-cuda12-plugin"),
+        ("torchvision", "torchvision torchvision-cpu"),
         ("airflow", ""),
         ("faiss-cpu", ""),
     ],

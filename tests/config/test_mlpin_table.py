@@ -302,7 +302,44 @@ def test_targets(tmp_path: Path) -> None:
         ("driver = 'new'", "`tool.mlpin.driver`: `new` is not a version of NVIDIA's driver", None),
         ("cuda = 'twelve'", "`tool.mlpin.cuda`: `twelve` is not a range of CUDA versions", None),
         ("gpus = ['A100', ' ']", "`tool.mlpin.gpus` holds an empty name", None),
-        ("prefer = 'pypi'", "`tool.mlpin.prefer` is not supported yet", None),
+        ("prefer = 'pip'", "`tool.mlpin.prefer` cannot be `pip`", "one of: conda, pypi"),
+        (
+            "channel-priority = 'true'",
+            "`tool.mlpin.channel-priority` cannot be `true`",
+            "one of: strict, flexible, disabled",
+        ),
+        (
+            "channels = ['two words']",
+            "`tool.mlpin.channels` holds `two words`, which is not a channel",
+            "a name, a URL, or a path like ./channel",
+        ),
+        (
+            "channels = ['s3://me:s3cret@conda.example']",
+            "`tool.mlpin.channels` holds `s3://****@conda.example`, which is neither ",
+            None,
+        ),
+        (
+            "virtual-packages = { cuda = '12.4' }",
+            "`tool.mlpin.virtual-packages` holds `cuda`, which is not the name of a virtual package",
+            "did you mean `__cuda`?",
+        ),
+        (
+            "virtual-packages = { __cuda = 'new' }",
+            "`tool.mlpin.virtual-packages` holds `new` for `__cuda`, which is not a version",
+            None,
+        ),
+        (
+            "virtual-packages = { __cuda = 12.4 }",
+            "`tool.mlpin.virtual-packages.__cuda` must be a string, not a number",
+            None,
+        ),
+        (
+            "channels = ['a']\n[conda]\nchannels = ['b']",
+            "`tool.mlpin.conda.channels` stands above this table too",
+            "leave one of them out",
+        ),
+        ("[conda]\ndependency = ['a']", "`tool.mlpin.conda.dependency` is not a key that mlpin knows", None),
+        ("[targets.a]\nchannels = 1", "`tool.mlpin.targets.a.channels` must be a string or a list of strings, ", None),
         (
             "[indexes]\nours = { url = 'https://ours.example', formt = 'flat' }",
             "`tool.mlpin.indexes.ours.formt` is not a key that mlpin knows",
@@ -310,8 +347,13 @@ def test_targets(tmp_path: Path) -> None:
         ),
         ("[indexes]\nours = {}", "`tool.mlpin.indexes.ours` has no `url`", None),
         (
-            "[indexes]\nours = { url = 'https://c.example', format = 'conda' }",
-            "`tool.mlpin.indexes.ours.format` cannot be `conda`: conda channels are not supported yet",
+            "[indexes]\nours = { url = 'https://c.example', format = 'conda', default = true }",
+            "`tool.mlpin.indexes.ours.default` cannot be true for a conda channel",
+            "list it first in `channels`",
+        ),
+        (
+            "[indexes]\nours = { url = 'https://c.example', format = 'conda' }\n[packages]\nlib = { index = 'ours' }",
+            "`tool.mlpin.packages.lib.index` names `ours`, which is a conda channel",
             None,
         ),
         (
@@ -325,7 +367,8 @@ def test_targets(tmp_path: Path) -> None:
             "indexes here: ours",
         ),
         ("[packages]\nlib = {}", "`tool.mlpin.packages.lib` has no `index`", None),
-        ("[packages]\nlib = { prefer = 'conda' }", "`tool.mlpin.packages.lib.prefer` is not supported yet", None),
+        ("[packages]\nlib = { prefer = 'both' }", "`tool.mlpin.packages.lib.prefer` cannot be `both`", None),
+        ("[packages]\nlib = [{ prefer = 'conda' }]", "`tool.mlpin.packages.lib[0].prefer` is not a key that ", None),
         (
             "[metadata.'apex==new']",
             "`tool.mlpin.metadata.apex==new` holds `new`, which is not a version (PEP 440)",
@@ -365,10 +408,47 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str, hint: s
         assert way_out == hint
 
 
-def test_what_belongs_to_conda_is_named(tmp_path: Path) -> None:
-    for key in ("channels", "virtual-packages"):
-        message, _ = wrong(f"[targets.a]\n{key} = 1", tmp_path)
-        assert message == f"`tool.mlpin.targets.a.{key}` cannot be used: conda channels are not supported yet"
+def test_conda(tmp_path: Path) -> None:
+    found = own(
+        """
+        channel-priority = "flexible"
+        channel-alias = "https://conda.example/"
+        virtual-packages = { __cuda = "12.4", __archspec = "1=x86_64_v3", __glibc = "" }
+        prefer = "conda"
+        [indexes]
+        ours = { url = "https://me:s3cret@conda.example/ours", format = "conda" }
+        torch = "https://torch.example/whl"
+        [packages]
+        Numpy = { prefer = "pypi" }
+        torch = { prefer = "pypi", index = "torch", marker = "sys_platform == 'linux'" }
+        [conda]
+        channels = ["ours", "conda-forge/label/dev/", "./local", "~/mine", "file:///srv/c", "nodefaults", "ours"]
+        dependencies = ["numpy >=2"]
+        groups = { dev = ["gdb"] }
+        [targets.train]
+        channels = "pytorch"
+        virtual-packages = { __cuda = "11.8" }
+        """,
+        tmp_path,
+        {"HOME": "/home/me"},
+    )
+    local = (tmp_path / "local").as_posix()
+    assert found.channels == ("ours", "conda-forge/label/dev", local, "/home/me/mine", "/srv/c")
+    assert (found.channel_priority, found.channel_alias, found.prefer) == ("flexible", "https://conda.example", "conda")
+    assert found.virtual_packages == (("__cuda", "12.4"), ("__archspec", "1=x86_64_v3"), ("__glibc", ""))
+    assert found.prefers == {"numpy": "pypi", "torch": "pypi"}
+    assert found.pins == {"torch": (IndexPin("torch", 'sys_platform == "linux"'),)}
+    at = "pyproject.toml"
+    assert found.extra_indexes == (
+        IndexSetting("https://me:s3cret@conda.example/ours", "ours", explicit=True, format="conda", origin=at),
+        IndexSetting("https://torch.example/whl", "torch", explicit=True, origin=at),
+    )
+    assert found.targets == {
+        "train": TargetSettings("train", channels=("pytorch",), virtual_packages=(("__cuda", "11.8"),))
+    }
+    below = Settings(channels=("defaults",))
+    assert merged([own("channels = []", tmp_path), below]).channels == ()
+    assert merged([own("[conda]\nchannel-priority = 'strict'", tmp_path), below]).channels == ("defaults",)
 
 
 def test_hardware_rules_and_families(tmp_path: Path) -> None:
@@ -427,6 +507,11 @@ def test_variables_of_mlpin(tmp_path: Path) -> None:
         "MLPIN_NO_CACHE": "",
         "MLPIN_TIMEOUT": "3",
         "MLPIN_RETRIES": "2",
+        "MLPIN_CHANNELS": "ours ./local",
+        "MLPIN_CHANNEL_PRIORITY": "flexible",
+        "MLPIN_CHANNEL_ALIAS": "https://conda.example/",
+        "MLPIN_VIRTUAL_PACKAGES": "__cuda=12.4 __archspec=1=skylake",
+        "MLPIN_PREFER": "conda",
         "MLPIN_SOMETHING": "else",
         "PATH": "/bin",
     }
@@ -450,6 +535,11 @@ def test_variables_of_mlpin(tmp_path: Path) -> None:
         "cache_dir": str(tmp_path / "cache"),
         "timeout": 3.0,
         "retries": 2,
+        "channels": ("ours", (tmp_path / "local").as_posix()),
+        "channel_priority": "flexible",
+        "channel_alias": "https://conda.example",
+        "virtual_packages": (("__cuda", "12.4"), ("__archspec", "1=skylake")),
+        "prefer": "conda",
     }
 
 

@@ -133,6 +133,36 @@ def edited(
     return (change.old, change.new) if change else None
 
 
+# conda packages
+
+
+@pytest.mark.parametrize(
+    ("old", "specifier", "new"),
+    [
+        ("numpy=1.26  # why", "==2.1.*", "numpy=2.1  # why"),
+        ("numpy >=1.20,<2", ">=2,<3", "numpy >=2,<3"),
+        ("numpy", ">=2", "numpy>=2"),
+        ("'conda-forge::numpy = 1.2'", "==2.1", "'conda-forge::numpy ==2.1'"),
+        ("numpy 1.2", "", "numpy"),
+        ("numpy=1.26=py311_0", "==2.1", None),
+        ("numpy[version='>=1']", "==2.1", None),
+        ("numpy=1", "2.1+x y", None),
+    ],
+)
+def test_a_conda_package(old: str, specifier: str, new: str | None, tmp_path: Path) -> None:
+    yml = f"dependencies:\n- python\n- {old}\n- pip:\n  - numpy\n"
+    toml = f'[tool.mlpin.conda]\ndependencies = ["python",\n"{old.partition(" #")[0].strip(chr(39))}"]\n'
+    for name, content in (("environment.yml", yml), ("pyproject.toml", toml)):
+        if name == "pyproject.toml" and new:
+            new = new.partition("  #")[0].strip("'")
+        numpy = next(one for one in reading(tmp_path, content, name).requirements if one.conda and one.name == "numpy")
+        change = edits.respecified(content, 3, numpy, specifier)
+        assert (change and change.new.strip('-" ],')) == new
+        if change:
+            after = reading(tmp_path, change.text, name).requirements
+            assert [one.name for one in after] == [one.name for one in reading(tmp_path, content, name).requirements]
+
+
 # Requirements files
 
 
@@ -468,7 +498,7 @@ def test_every_format(name: str, end: str, mark: str, last: str, tmp_path: Path)
     written(tmp_path, {**others, path.name: content})
     listed = everything(read(path, context(tmp_path)))
     assert any(one.name == "torch" and one.specifier == "==2.0" for one in listed)
-    for one in dict.fromkeys(listed):
+    for one in dict.fromkeys(one for one in listed if not one.conda):
         for specifier in ("==2.1", "", ">=1,<3", "!=2.1.*"):
             comma_in_yaml = "," in specifier and "in brackets" in name and one.name != "torchvision"
             change = applied(path, tmp_path, one, specifier)
@@ -613,7 +643,7 @@ def test_requires_python(name: str, content: str, new: str, tmp_path: Path) -> N
     assert change
     after = reading(tmp_path, change.text, name)
     assert after.requires_python == "<4,>=3.9"
-    assert everything(after) == everything(before)
+    assert [one for one in everything(after) if not one.conda] == [one for one in everything(before) if not one.conda]
     assert new in change.new
     assert change.new in change.text
     assert change.old in content

@@ -148,11 +148,10 @@ def file_drifts(lock: Lock) -> Iterator[Drift]:
     wanted = conda_file.significant(conda_file.explicit(lock.conda, conda_file.subdir_of(lock.conda)))
     if there != wanted:
         lines = [line for line in there if line not in wanted] + [line for line in wanted if line not in there]
-        what = (
-            f": {bare(lines[0])}" + (f" and {len(lines) - 1} more" if lines[1:] else "") if lines else " in its order"
-        )
-        said = f"{shown} is not what {lock.shown} has{what}"
-        yield Drift("lock", "conda-file", said, found=bare(lines[0]) if lines else "", file=shown, hint=again)
+        lines = [printable(redacted_in(bare(line))) for line in lines]
+        more = f" and {len(lines) - 1} more" if lines[1:] else ""
+        said = f"{shown} is not what {lock.shown} has{f': {lines[0]}{more}' if lines else ' in its order'}"
+        yield Drift("lock", "conda-file", said, found=", ".join(lines[:_SHOWN]), file=shown, hint=again)
 
 
 def integrity(lock: Lock) -> Iterator[Drift]:

@@ -1,7 +1,7 @@
 """The names of both worlds: which distributions of PyPI a conda package installs, and which packages install one.
 
 The table (`data/names.toml`) is conda-forge's, with what differs by name alone. Other channels are read by it as well:
-what they build is named alike, and the few of their own (channels pytorch and defaults) stand in the table.
+what they build is named alike, and what is not (in the channels pytorch and defaults) stands in the table.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ def provides(record: CondaRecord) -> tuple[str, ...]:
 
     Those that the table names for it, else the one of its own name, if the package is for Python. A metapackage that
     has a distribution's name stands in for it (`matplotlib`, which depends on the same version of `matplotlib-base`);
-    one that has not (`pytorch-gpu`, `opencv`), or needs no Python itself, stands in for nothing: what it depends on does.
+    one that has not (`pytorch-gpu`, `opencv`), or needs no Python itself, stands in for nothing: what it
+    depends on does.
     """
     if not _for_python(record):
         return ()

@@ -15,7 +15,7 @@ from mlpin.explain import premises
 from mlpin.explain.premises import Item
 from mlpin.outcome import Conflict, Edge, GaveUp, Group, group_of
 from mlpin.resolver import complete
-from mlpin.resolver.requirements import SameVersion
+from mlpin.resolver.requirements import Carried, SameVersion, StandsIn
 from mlpin.resolver.rules import Present
 from mlpin.resolver.solve import Effort, checked
 from mlpin.resolver.view import View
@@ -175,6 +175,8 @@ class _Reduced(View):
     def __init__(self, view: View, groups: Iterable[Group]) -> None:
         self.__dict__.update(view.__dict__)
         self._groups = frozenset(groups)
+        if view.conda is not None:
+            self.conda = view.conda.asking_only(self._groups)
 
     def requires(self, candidate: Candidate) -> Iterable[Requirement]:
         return (
@@ -186,7 +188,7 @@ class _Reduced(View):
 
 def _structural(requirement: Requirement) -> bool:
     """Whether it is no link of its own: an extra and its distribution, the notice that a package is there."""
-    return isinstance(requirement, SameVersion | Present)
+    return isinstance(requirement, SameVersion | Present | StandsIn | Carried)
 
 
 def _links(view: View, roots: Sequence[Requirement], proof: complete.Verdict) -> tuple[Edge, ...]:

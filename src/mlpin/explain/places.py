@@ -40,7 +40,7 @@ class Places:
 
     def place(self, field: str) -> tuple[str, str, int]:
         """Where a fact of the target or an option was said: in words, the file, the line."""
-        key = "gpus" if field.startswith("gpu:") else field
+        key = "gpus" if field.startswith("gpu:") else "virtual-packages" if field.startswith("__") else field
         if getattr(self._command_line, key.replace("-", "_"), None):
             return _OPTIONS.get(key, f"--{key}"), "", 0
         variable = f"MLPIN_{key.upper().replace('-', '_')}"

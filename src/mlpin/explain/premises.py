@@ -67,8 +67,11 @@ def others(question: Question, view: View, groups: Collection[Group]) -> list[It
     """The facts of the target, the options and the rules that may have a part in a refusal."""
     facts: dict[str, None] = {}
     rules = dict.fromkeys(sorted(group.rule for group in groups if group.rule))
-    names = {key.name for group in groups for key in (group.parent, group.key) if key is not None and key.kind != "env"}
+    keys = {key for group in groups for key in (group.parent, group.key) if key is not None}
+    names = {key.name for key in keys if key.kind not in {"env", "conda"}}
     elsewhere = {line.name for line in question.requirements if isinstance(line.source, Elsewhere)}
+    if view.conda is not None:
+        facts |= view.conda.facts
     for name in sorted(names - elsewhere):
         for one in view.rejections(name):
             if one.fact:
@@ -93,7 +96,7 @@ def only(question: Question, kept: Collection[Item], every: Iterable[Item]) -> Q
         return question
     waived = question.waived | {item.name for item in gone if not item.is_line}
     target = question.target
-    if of_target := waived & set(OF_TARGET):
+    if of_target := frozenset(name for name in waived if name in OF_TARGET or name.startswith("__")):
         target = target.but(waived=of_target)
     requirements = tuple(line for line in question.requirements if Item("requirement", line.name, line) not in gone)
     without = any(item.kind == "requires-python" for item in gone)

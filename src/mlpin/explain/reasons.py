@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mlpin.candidate import PYTHON, Key, Rejection, distribution
+from mlpin.explain import conda_reasons
 from mlpin.explain.clash import Core
 from mlpin.explain.model import Clash, Evidence, Link, Premise
 from mlpin.explain.premises import Item
@@ -17,7 +18,7 @@ from mlpin.matrix.judge import label_of
 from mlpin.matrix.labels import built
 from mlpin.matrix.rule import LABEL
 from mlpin.outcome import Edge, Group, group_of
-from mlpin.resolver.requirements import PythonRange, Sourced, Specified, Unusable
+from mlpin.resolver.requirements import Matched, PythonRange, Sourced, Specified, Unusable
 from mlpin.resolver.rules import OnLine, Ruled
 
 if TYPE_CHECKING:
@@ -81,13 +82,16 @@ def fact(name: str, target: Target) -> str:
     hardware = target.hardware
     if name.startswith("gpu:"):
         return f"GPU {name[4:]}"
+    if name.startswith("__"):
+        stated = dict(target.virtual).get(name, "")
+        return f"{name} {stated}" if stated else f"no {name}"
     return {
         "python": f"Python {target.python}",
         "glibc": f"glibc {target.platform.glibc}",
         "platform": target.platform.name,
         "driver": f"driver {hardware.driver}",
         "cuda": f"CUDA {hardware.cuda}",
-        "accelerator": f"accelerator {hardware.accelerator}",
+        "accelerator": f"accelerator {hardware.accelerator}" if hardware.accelerator else "no accelerator",
     }[name]
 
 
@@ -160,6 +164,9 @@ class _Telling:
         parent, key = group.parent, group.key
         assert parent is not None
         first = edges[0].requirement
+        if parent.kind == "conda" and self._view.conda is not None:
+            yield conda_reasons.asks(self._view.conda, group, edges, self._lines.get(parent.name, ()))
+            return
         asking = [edge.parent.version for edge in edges if edge.parent is not None]
         if isinstance(first, Ruled):
             yield self._ruled(parent, first.rule, edges)
@@ -214,6 +221,11 @@ class _Telling:
     def _offered(self, name: str) -> Iterator[Link]:
         """Why what is asked of a package is not to be had, where that is a part of the reason."""
         requirements = [*self._lines.get(name, ())]
+        if self._view.conda is not None and any(isinstance(one, Matched) for one in requirements):
+            yield from conda_reasons.offered(self._view.conda, name, requirements)
+            requirements = [one for one in requirements if not isinstance(one, Matched)]
+            if not requirements:
+                return
         if any(isinstance(one, Sourced) for one in requirements) or name == PYTHON.name:
             return
         by_group = [

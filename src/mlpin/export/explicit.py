@@ -11,7 +11,7 @@ def explicit(found: Exported) -> str:
     """The file, byte for byte the one that `mlpin lock` writes beside the lock. Raises `InputError`."""
     packages = conda.packages(found, "an explicit file")
     name = found.lock.conda_file[0] if found.lock.conda_file else conda_file.name_of(found.lock.path.name)
-    return conda_file.explicit(packages, conda_file.subdir_of(packages), name)
+    return conda_file.explicit(packages, conda.subdir(found), name)
 
 
 def remarks(found: Exported) -> list[str]:

@@ -21,9 +21,11 @@ DEFAULTS = "https://repo.anaconda.com"
 """What stands above `pkgs/…`, the parts of `defaults`."""
 
 SUBDIRS = frozenset(
-    "noarch emscripten-wasm32 freebsd-64 linux-32 linux-64 linux-aarch64 linux-armv6l linux-armv7l linux-ppc64 "
-    "linux-ppc64le linux-riscv32 linux-riscv64 linux-s390x osx-64 osx-arm64 wasi-wasm32 win-32 win-64 win-arm64 "
-    "zos-z".split()
+    {
+        *("noarch", "emscripten-wasm32", "freebsd-64", "wasi-wasm32", "zos-z"),
+        *(f"linux-{machine}" for machine in ("32", "64", "aarch64", "armv6l", "armv7l", "ppc64", "ppc64le", "riscv32")),
+        *("linux-riscv64", "linux-s390x", "osx-64", "osx-arm64", "win-32", "win-64", "win-arm64"),
+    }
 )
 """conda's platforms (CEP 26). At the end of a channel they are no part of its name."""
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from mlpin.conda.record import CondaRecord
 from mlpin.errors import InputError
@@ -72,10 +72,11 @@ def from_rattler(records: Iterable[Any], part: Part, base: str) -> Usable:
             CondaRecord,
             (
                 name, version[1], str(build), number, channel, stated, filename,
-                url_above + filename if url == base + filename else without_token(strip_credentials(url)),
+                url_above + filename if url == base + filename else _public(url),
                 tuple(depends), tuple(constrains), tuple(track), features or "",
                 "python" if noarch.is_python else "generic" if noarch.is_generic else "",
-                timestamp or 0, sha256.hex() if sha256 else "", md5.hex() if md5 else "", size, license_ or "", position,
+                timestamp or 0, sha256.hex() if sha256 else "", md5.hex() if md5 else "", size, license_ or "",
+                position,
             ),
         )  # fmt: skip
     return Usable({name: list(files.values()) for name, files in by_name.items()}, dropped)
@@ -92,22 +93,35 @@ def _wrong(file: re.Match[str] | None, filename: str, name: str, stated: str, su
     return ""
 
 
+def joined(parts: Iterable[Usable]) -> Usable:
+    """Several as one; no name is in two of them."""
+    whole = Usable({}, [])
+    for part in parts:
+        whole.by_name.update(part.by_name)
+        whole.dropped.extend(part.dropped)
+    return whole
+
+
 def from_json(path: str, names: Iterable[str], part: Part) -> Usable:
-    """What the repodata file at `path` says of `names`, record by record. Raises `InputError`, `OSError`."""
+    """What the repodata file at `path` says of `names`, record by record. Raises `InputError`."""
     wanted = frozenset(names)
     try:
         with open(path, "rb") as file:
             data = json.load(file)
-    except (ValueError, RecursionError):
-        raise InputError("this is no repodata that can be read", where=path) from None
+    except (OSError, ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise InputError(f"the channel's repodata for {part.subdir} cannot be read", where=part.url)
+    removed = data.get("removed")
+    gone = frozenset(name for name in removed if isinstance(name, str)) if isinstance(removed, list) else frozenset()
+    info = data.get("info")
+    elsewhere = info.get("base_url") if isinstance(info, dict) else None
+    if isinstance(elsewhere, str) and elsewhere:
+        part = part._replace(url=_public(urljoin(f"{part.url}/", elsewhere)).rstrip("/"))
     by_name: dict[str, dict[str, CondaRecord]] = {}
     dropped = []
-    tables = [data.get(key) for key in ("packages.conda", "packages")] if isinstance(data, dict) else []
-    removed = data.get("removed") if isinstance(data, dict) else None
-    gone = frozenset(name for name in removed if isinstance(name, str)) if isinstance(removed, list) else frozenset()
-    info = data.get("info") if isinstance(data, dict) else None
-    base = info.get("base_url") if isinstance(info, dict) else None
-    for table in tables:
+    for key in ("packages.conda", "packages"):
+        table = data.get(key)
         for filename, entry in table.items() if isinstance(table, dict) else ():
             if filename in gone or filename.rsplit("-", 2)[0].lower() not in wanted:
                 continue
@@ -117,8 +131,11 @@ def from_json(path: str, names: Iterable[str], part: Part) -> Usable:
             else:
                 stem = filename.removesuffix(".conda").removesuffix(".tar.bz2")
                 by_name.setdefault(read.name, {}).setdefault(stem, read)
-    _ = base
     return Usable({name: list(files.values()) for name, files in by_name.items()}, dropped)
+
+
+def _public(url: str) -> str:
+    return strip_credentials(url if url.startswith("file:") else without_token(url))
 
 
 def _read(filename: str, entry: Any, part: Part) -> CondaRecord | str:
@@ -204,11 +221,13 @@ def _unpack(path: str, into: Path) -> None:
     temporary = into / f"repodata.json.{os.getpid()}.tmp"
     try:
         with open(path, "rb") as raw, open(temporary, "wb") as plain:
-            opened = bz2.open(raw) if path.endswith(".bz2") else zstandard.ZstdDecompressor().stream_reader(raw)
-            with opened as packed:
-                shutil.copyfileobj(packed, plain, 1 << 20)
+            if path.endswith(".bz2"):
+                with bz2.open(raw) as packed:
+                    shutil.copyfileobj(packed, plain, 1 << 20)
+            else:
+                zstandard.ZstdDecompressor().copy_stream(raw, plain)
         os.replace(temporary, into / "repodata.json")
-    except (zstandard.ZstdError, EOFError) as error:
-        raise InputError(f"this cannot be unpacked: {error}", where=path) from None
+    except (zstandard.ZstdError, EOFError, OSError):
+        raise InputError("this cannot be unpacked", where=path, hint="run `conda index` on the channel again") from None
     finally:
         temporary.unlink(missing_ok=True)

@@ -199,7 +199,7 @@ def name_in(spec: str) -> str:
 def ordered(packages: Sequence[LockedConda]) -> Iterator[LockedConda]:
     """Dependencies before those that depend on them, else by name: clients install in this order (CEP 23).
 
-    Where packages depend on each other in a circle, the first by name begins it.
+    Where packages depend on each other in a circle, Python begins it (it has one with pip), or else the first by name.
     """
     by_name = {package.name: package for package in sorted(packages, key=lambda one: one.name)}
     waiting = {name: {one for one in package.needs if one in by_name} - {name} for name, package in by_name.items()}
@@ -210,7 +210,7 @@ def ordered(packages: Sequence[LockedConda]) -> Iterator[LockedConda]:
     ready = [name for name, needs in waiting.items() if not needs]
     heapify(ready)
     while waiting:
-        name = heappop(ready) if ready else min(waiting, key=lambda one: (len(waiting[one]), one))
+        name = heappop(ready) if ready else _first_of_circle(waiting)
         del waiting[name]
         yield by_name[name]
         for asker in askers.get(name, ()):
@@ -218,6 +218,18 @@ def ordered(packages: Sequence[LockedConda]) -> Iterator[LockedConda]:
                 waiting[asker].discard(name)
                 if not waiting[asker]:
                     heappush(ready, asker)
+
+
+def _first_of_circle(waiting: Mapping[str, set[str]]) -> str:
+    """Where to begin, if every package waits for another one."""
+    path: dict[str, None] = {}
+    name = min(waiting)
+    while name not in path:
+        path[name] = None
+        name = min(waiting[name])
+    walked = list(path)
+    circle = walked[walked.index(name) :]
+    return "python" if "python" in circle else min(circle)
 
 
 def _matching(fields: Fields, key: str, form: re.Pattern[str]) -> str:

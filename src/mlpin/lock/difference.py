@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from mlpin.errors import InputError
 from mlpin.index.url import redacted, strip_credentials
+from mlpin.lock.conda import LockedConda
 from mlpin.lock.locked import Lock, LockedPackage
 from mlpin.lock.meaning import Download, Meaning, build_line, download, meanings, own_line
 from mlpin.matrix.ranges import version
@@ -30,10 +32,11 @@ KINDS: tuple[Kind, ...] = ("added", "removed", "up", "down", "changed", "build",
 class Detail(NamedTuple):
     """One thing of a package that is not its version."""
 
-    kind: Literal["index", "commit", "source", "marker", "file", "hash"]
+    kind: Literal["index", "commit", "source", "marker", "file", "hash", "channel", "build"]
     old: str
     new: str
-    """Empty where there is none any more. A `file` with the same name twice has other bytes now. `hash`: algorithms."""
+    """Empty where there is none any more. A `file` with the same name twice has other bytes now. `hash`: algorithms.
+    `channel` and `build` are of conda packages."""
 
 
 class PackageChange(NamedTuple):
@@ -46,6 +49,8 @@ class PackageChange(NamedTuple):
     marker: str = ""
     """Which of several packages of the name it is; empty where there is one."""
     details: tuple[Detail, ...] = ()
+    conda: bool = False
+    """Whether it is a conda package; a name may be one in both worlds."""
 
 
 class Alarm(NamedTuple):
@@ -92,8 +97,12 @@ def difference(old: Lock, old_target: Target | None, new: Lock, new_target: Targ
             # Indexes of build lines carry the same file name with other bytes: there it is no surprise.
             if not any(alarm.indexes for alarm in other_bytes) or not _another_line(before, after, lines, rules):
                 alarms += other_bytes
+    for one, other in _conda_pairs(old, new):
+        change, other_bytes = _conda_compared(one, other)
+        changes += [change] if change else []
+        alarms += other_bytes
     return Difference(
-        tuple(sorted(changes, key=lambda one: (KINDS.index(one.kind), one.name, one.marker))),
+        tuple(sorted(changes, key=lambda one: (KINDS.index(one.kind), one.name, one.conda, one.marker))),
         tuple(sorted(alarms, key=lambda one: one[:4])),
         meanings(old, new, rules),
         download(old, old_target, new, new_target),
@@ -162,6 +171,49 @@ def _moved(old: str, new: str) -> Kind | None:
     if version(before.public) == version(after.public):
         return "build"
     return "up" if before < after else "down"
+
+
+def _conda_pairs(old: Lock, new: Lock) -> Iterator[tuple[LockedConda | None, LockedConda | None]]:
+    olds, news = ({package.name: package for package in lock.conda} for lock in (old, new))
+    yield from ((olds.get(name), news.get(name)) for name in {**olds, **news})
+
+
+def _conda_compared(old: LockedConda | None, new: LockedConda | None) -> tuple[PackageChange | None, list[Alarm]]:
+    if new is None:
+        assert old is not None
+        return PackageChange("removed", old.name, old.version, conda=True), []
+    if old is None:
+        return PackageChange("added", new.name, "", new.version, conda=True), []
+    kind = _conda_moved(old.version, new.version)
+    details = [Detail("channel", old.channel, new.channel)] if old.channel != new.channel else []
+    if kind is None and old.build != new.build:
+        kind = "build"
+        details.append(Detail("build", old.build, new.build))
+    kind = kind or ("source" if details else None)
+    alarms: list[Alarm] = []
+    # The same build may stand as .conda and as .tar.bz2, and a channel of another's packages is built anew.
+    if kind is None and old.filename == new.filename:
+        for algorithm in sorted(old.hashes.keys() & new.hashes.keys(), key=lambda one: one != "sha256"):
+            before, after = old.hashes[algorithm], new.hashes[algorithm]
+            if before != after:
+                alarms.append(Alarm(new.name, new.version, new.filename, algorithm, before, after))
+                details.append(Detail("file", new.filename, new.filename))
+                kind = "files"
+            break
+    change = PackageChange(kind, new.name, old.version, new.version, "", tuple(details), conda=True) if kind else None
+    return change, alarms
+
+
+def _conda_moved(old: str, new: str) -> Kind | None:
+    if old == new:
+        return None
+    from mlpin.conda.spec import version as conda_version
+
+    try:
+        before, after = conda_version(old), conda_version(new)
+    except InputError:
+        return "changed"
+    return "up" if before < after else "down" if before > after else "changed"
 
 
 def _sources(old: LockedPackage, new: LockedPackage) -> Iterator[Detail]:
@@ -242,10 +294,10 @@ def _line_of_index(index: str, rules: Matrix) -> str:
 
 
 def remaining(found: Difference, told: Collection[str]) -> tuple[PackageChange, ...]:
-    """What is left to tell where it was told already that the packages in `told` came, went or moved."""
+    """What is left to tell where it was told already that the distributions in `told` came, went or moved."""
     left = []
     for change in found.changes:
-        if change.name not in told:
+        if change.name not in told or change.conda:
             left.append(change)
         elif details := tuple(one for one in change.details if one.kind in {"index", "source", "marker"}):
             kind: Kind = "marker" if all(one.kind == "marker" for one in details) else "source"

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlpin.lock.conda import name_in
 from mlpin.lock.locked import Lock, LockedFile, LockedPackage
 from mlpin.matrix.judge import label_of
 from mlpin.matrix.rule import serves
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mlpin.target import Target
 
 _CUDNN = re.compile(r"nvidia-cudnn(-cu\d+)?")
+_AT_LEAST = re.compile(r">=(\d{1,9}(?:\.\d{1,9})*)")
 _NAMED = 2
 """How many products stand for the GPUs of one compute capability."""
 
@@ -27,8 +29,9 @@ class Meaning(NamedTuple):
     """One fact that changed. `kind` is for programs; both texts may be empty, which is `none`."""
 
     kind: str
-    """`cuda`, `cudnn`, `driver`, `gpus`, `glibc` (floors); `accelerator`, `python`, `requires-python`, `environments`;
-    `platform`, `target-glibc`, `target-driver`, `target-gpus`, `target-cuda` (what the target says)."""
+    """`cuda`, `cudnn`, `driver`, `gpus`, `glibc`, `conda-cuda`, `conda-glibc` (floors); `accelerator`, `python`,
+    `requires-python`, `environments`; `platform`, `target-glibc`, `target-driver`, `target-gpus`, `target-cuda` (what
+    the target says)."""
     old: str
     new: str
     gained: tuple[str, ...] = ()
@@ -81,6 +84,8 @@ def _facts(lock: Lock, rules: Matrix) -> Mapping[str, str | None]:
         "driver": floor("driver"),
         "gpus": floor("gpus") or None,
         "glibc": floor("glibc"),
+        "conda-cuda": _floor_of("__cuda", lock),
+        "conda-glibc": _floor_of("__glibc", lock),
         "accelerator": stated.accelerator or none,
         "python": stated.python[0] if stated.python else None,
         "requires-python": lock.requires_python,
@@ -91,6 +96,13 @@ def _facts(lock: Lock, rules: Matrix) -> Mapping[str, str | None]:
         "target-gpus": " and ".join(sorted(stated.gpus)) if stated.gpus else none,
         "target-cuda": stated.cuda or none,
     }
+
+
+def _floor_of(virtual: str, lock: Lock) -> str | None:
+    """The version of a virtual package that conda's packages ask for at least; None where there are none of them."""
+    asked = [text for package in lock.conda for text in package.depends if name_in(text) == virtual]
+    floors = {found[1] for text in asked if (found := _AT_LEAST.search(text))}
+    return max(floors, key=lambda text: [int(part) for part in text.split(".")], default="") if lock.conda else None
 
 
 def own_line(package: LockedPackage, rules: Matrix, platform: str = "linux-x86_64") -> str:
@@ -168,6 +180,8 @@ def _fetched(lock: Lock, target: Target | None) -> dict[tuple[str, ...], _Fetche
             found[package.name, package.version, package.marker, commit] = _Fetched(None, "")
         else:
             found[package.name, file.name] = _Fetched(file.size, file.hashes.get("sha256", "").lower())
+    for one in lock.conda:
+        found["conda", one.name, one.filename] = _Fetched(one.size, one.hashes.get("sha256", ""))
     return found
 
 

@@ -39,7 +39,8 @@ def declared(
     written = spelled(text)
     problem, hint = _mistake(written, otherwise)
     if problem:
-        shown = redacted(written if len(written) <= 200 else written[:197] + "…")
+        shown = re.sub(r"/t/[^/]+(?=/)", "/t/****", redacted(written))
+        shown = shown if len(shown) <= 200 else shown[:197] + "…"
         raise InputError(f"`{shown}` {problem}" if shown else f"a requirement {problem}", where=origin.place, hint=hint)
     if base and (local := re.match(r"(\.{1,2}(?:/[^:\0]*)?)::", written)):
         written = Path(os.path.normpath(base.absolute() / local[1])).as_posix() + written[local.end(1) :]

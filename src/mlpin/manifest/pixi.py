@@ -6,81 +6,46 @@ activation, packages) says nothing of requirements and is passed over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from mlpin.errors import InputError
 from mlpin.fields import Fields
-from mlpin.manifest import conda_lines, pixi_lines, pixi_platforms
+from mlpin.manifest import conda_lines, pep508, pixi_lines, pixi_platforms
 from mlpin.manifest.model import Context, Manifest, Note
-from mlpin.manifest.pixi_environments import Around, Targets, environments
+from mlpin.manifest.pixi_environments import Targets, environments
 from mlpin.manifest.pixi_features import CONDA, DEFAULT, Features, special_group
+from mlpin.manifest.project_tables import joined
 from mlpin.manifest.toml_lines import TomlFile
 from mlpin.requirement import Declared, normalise
-from mlpin.settings import Settings, TargetSettings, merged
-
-__all__ = ["Around", "PixiTables", "read", "tables"]
+from mlpin.settings import Settings, merged
 
 _KNOWN = {
-    *CONDA,
-    *("pypi-dependencies", "feature", "target"),
-"""Tables of which one must be there for pixi to declare anything."""
-_KNOWN = DECLARING | {
-    *("workspace", "project", "environments", "system-requirements", "pypi-options", "constraints"),
+    *(*CONDA, "pypi-dependencies", "feature", "target", "constraints", "environments"),
+    *("workspace", "project", "system-requirements", "pypi-options"),
     *("tasks", "activation", "package", "build", "tool", "$schema"),
 }
 _UV_WORDS = {"index-url": "index-url", "index-strategy": "index-strategy", "prerelease-mode": "prerelease"}
 _UV_LISTS = {"extra-index-urls": "extra-index-url", "find-links": "find-links"}
 
 
-class PixiTables(NamedTuple):
-    """What the tables say. `requirements` hold everywhere."""
-
-    name: str = ""
-    version: str = ""
-    requirements: tuple[Declared, ...] = ()
-    groups: Mapping[str, tuple[Declared, ...]] = MappingProxyType({})
-    default_groups: tuple[str, ...] = ()
-    """What the default environment takes."""
-    divided: bool = False
-    """Some environment leaves the default feature out: what it asks for is the group `DEFAULT`."""
-    constraints: tuple[Declared, ...] = ()
-    settings: Settings = Settings()
-    targets: Mapping[str, TargetSettings] = MappingProxyType({})
-    """Empty where there is one only: the settings have it."""
-    notes: tuple[Note, ...] = ()
-
-
 def read(path: Path, context: Context) -> Manifest:
     """The `pixi.toml` at `path`; `InputError` where it cannot be read or declares nothing."""
     file = TomlFile.read(path, context)
     with file.located():
-        found = tables(file, file.fields, context, Around())
+        found = with_tables(Manifest(path, "pixi", inputs=(path,)), file, file.fields, context)
     if not found.requirements and not any(found.groups.values()):
         raise InputError("declares no dependencies", where=file.shown, hint="`pixi add numpy` would write one")
-    python, origin = conda_lines.requires_python("", None, found.requirements)
-    return Manifest(
-        path=path,
-        kind="pixi",
-        project=found.name,
-        version=found.version,
-        requires_python=python,
-        requires_python_origin=origin,
-        requirements=found.requirements,
-        groups=found.groups,
-        default_groups=found.default_groups,
-        constraints=found.constraints,
-        layers=(found.settings,),
-        targets=found.targets,
-        notes=found.notes,
-        inputs=(path,),
-    )
+    return found
 
 
-def tables(file: TomlFile, root: Fields, context: Context, around: Around) -> PixiTables:
-    """What `root`, the tables of pixi in `file`, says. Raises `InputError`."""
+def with_tables(manifest: Manifest, file: TomlFile, root: Fields, context: Context) -> Manifest:
+    """`manifest` with what `root`, the tables of pixi in its `file`, adds to it. Raises `InputError`.
+
+    Where an environment leaves the default feature out, that feature and the requirements of `manifest`
+    become the group `default`. Extras and groups of `manifest` can be named as features.
+    """
     notes: list[Note] = []
     workspace = root.table("workspace" if "workspace" in root else "project")
     notes += [
@@ -89,23 +54,28 @@ def tables(file: TomlFile, root: Fields, context: Context, around: Around) -> Pi
         if key not in _KNOWN
     ]
     platforms = pixi_platforms.platforms(file, workspace, notes)
-    features = Features(file, root, platforms, around.project, notes)
-    if around.python is not None:
-        features.add_python(around.python)
-    every = environments(file, root, features, around, notes)
-    divided = any(one.alone for one in every)
-    groups: dict[str, tuple[Declared, ...]] = {}
+    features = Features(file, root, platforms, manifest.project, notes)
+    if manifest.kind == "pyproject":
+        features.add_python(manifest.requires_python, manifest.requires_python_origin or file.origin(workspace.path))
+    every = environments(file, root, features, manifest, notes)
+    requirements = (*manifest.requirements, *_flat(features.requirements(features.all[DEFAULT]), manifest))
+    own: dict[str, tuple[Declared, ...]] = {}
+    if any(one.alone for one in every):
+        own[DEFAULT], requirements = requirements, ()
     for feature in features.all.values():
-        if feature.group != DEFAULT or divided:
-            groups[feature.group] = features.requirements(feature)
+        if feature.group != DEFAULT:
+            own[feature.group] = _flat(features.requirements(feature), manifest)
         for platform in platforms:
-            special = features.special(feature, platform)
+            special = _flat(features.special(feature, platform), manifest)
             if special:
-                groups[special_group(feature, platform)] = special
-    default = features.all[DEFAULT]
+                own[special_group(feature, platform)] = special
+    groups = joined(dict(manifest.groups), own)
     channels = {one.name: _channels(file, one.fields, workspace, context) for one in features.all.values()}
-    made = Targets(file, features, around, {*groups, *around.groups}, channels)
-    targets = made.of(every, notes)
+    made = Targets(file, features, manifest, groups, channels)
+    wanted = every
+    if len(every) > 1 and not requirements and not own.get(DEFAULT) and every[0].steps == root.path:
+        wanted = every[1:]  # nobody wrote of the default environment, and nothing is in it
+    targets = made.of(wanted, notes)
     settings = _Options(file, root, workspace, context, notes).settings(features)
     settings = settings._replace(channels=channels[DEFAULT] or None)
     if set(targets) == {""}:
@@ -114,22 +84,42 @@ def tables(file: TomlFile, root: Fields, context: Context, around: Around) -> Pi
             python=only.python,
             platform=only.platform,
             glibc=only.glibc,
-            extras=only.extras or None,
+            extras=only.extras,
             channels=only.channels or settings.channels,
             virtual_packages=only.virtual_packages,
         )
-    return PixiTables(
-        name=normalise(workspace.string("name") or ""),
-        version=workspace.string("version") or "",
-        requirements=() if divided else features.requirements(default),
+    python, origin = conda_lines.requires_python(
+        manifest.requires_python, manifest.requires_python_origin, requirements
+    )
+    return manifest._replace(
+        project=manifest.project or normalise(workspace.string("name") or ""),
+        version=manifest.version or workspace.string("version") or "",
+        requires_python=python,
+        requires_python_origin=origin,
+        requirements=requirements,
         groups=groups,
         default_groups=made.groups_of(every[0], platforms[0] if len(platforms) == 1 else None),
-        divided=divided,
-        constraints=_constraints(file, features, notes),
-        settings=settings,
+        constraints=(*manifest.constraints, *_constraints(file, features, notes)),
+        layers=(*manifest.layers, settings),
         targets=targets,
-        notes=tuple(notes),
+        notes=(*manifest.notes, *notes),
     )
+
+
+def _flat(listed: Sequence[Declared], manifest: Manifest) -> tuple[Declared, ...]:
+    """`listed` with the extras of the project itself in place of a requirement on it."""
+    found: list[Declared] = []
+    for one in listed:
+        if one.conda or not one.extras or one.name != manifest.project:
+            found.append(one)
+            continue
+        for name in one.extras:
+            if name not in manifest.extras:
+                known = ", ".join(sorted(manifest.extras)) or "none"
+                message = f"asks for the extra `{name}` of this project, which has no such extra"
+                raise InputError(message, where=one.origin.place, hint=f"extras of this project: {known}")
+            found += [pep508.with_marker(entry, one.marker) for entry in manifest.extras[name]]
+    return tuple(dict.fromkeys(found))
 
 
 def _constraints(file: TomlFile, features: Features, notes: list[Note]) -> tuple[Declared, ...]:

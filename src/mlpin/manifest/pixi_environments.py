@@ -11,23 +11,12 @@ from typing import NamedTuple
 
 from mlpin.fields import Fields
 from mlpin.manifest import pixi_lines, pixi_platforms
-from mlpin.manifest.model import Note
+from mlpin.manifest.model import Manifest, Note
 from mlpin.manifest.pixi_features import DEFAULT, PYTHONS, Feature, Features, special_group
 from mlpin.manifest.pixi_platforms import Platform
 from mlpin.manifest.toml_lines import TomlFile
-from mlpin.requirement import Declared, normalise
+from mlpin.requirement import normalise
 from mlpin.settings import TargetSettings
-
-
-class Around(NamedTuple):
-    """What a `pyproject.toml` says beside its `[tool.pixi]`. Its extras and groups can be named as features."""
-
-    project: str = ""
-    python: Declared | None = None
-    """The conda package of Python that [project] asks for, where pixi's own tables do not."""
-    requires_python: str = ""
-    extras: Collection[str] = ()
-    groups: Collection[str] = ()
 
 
 class Environment(NamedTuple):
@@ -40,7 +29,7 @@ class Environment(NamedTuple):
 
 
 def environments(
-    file: TomlFile, root: Fields, features: Features, around: Around, notes: list[Note]
+    file: TomlFile, root: Fields, features: Features, manifest: Manifest, notes: list[Note]
 ) -> tuple[Environment, ...]:
     """All environments, the default one first. `InputError` where one names a feature that there is not."""
     table = root.table("environments")
@@ -55,7 +44,7 @@ def environments(
         alone = fields.boolean("no-default-feature") or False
         found[key] = Environment(key, steps, fields.strings("features") or (), alone)
         grouped = grouped or (steps if "solve-group" in fields else None)
-    elsewhere = {*around.extras, *around.groups}
+    elsewhere = {*manifest.extras, *manifest.groups}
     for one in found.values():
         for name in one.features:
             if name not in features.all and normalise(name) not in elsewhere:
@@ -75,11 +64,11 @@ class Targets:
         self,
         file: TomlFile,
         features: Features,
-        around: Around,
+        manifest: Manifest,
         groups: Collection[str],
         channels: Mapping[str, tuple[str, ...]],
     ) -> None:
-        self.file, self.features, self.around, self.groups = file, features, around, groups
+        self.file, self.features, self.manifest, self.groups = file, features, manifest, groups
         self.channels = channels
         """By feature."""
 
@@ -146,12 +135,12 @@ class Targets:
             for table in (feature.fields.table("system-requirements") for feature in features)
         )
         target = pixi_platforms.settings(platform, system) if platform else TargetSettings()
-        channels = dict.fromkeys(name for feature in features for name in self.channels[feature.name])
+        channels = tuple(dict.fromkeys(name for feature in features for name in self.channels[feature.name]))
         return target._replace(
             python=self._python(features, platform.name if platform else None),
-            groups=self.groups_of(one, platform),
-            extras=tuple(name for name in map(normalise, one.features) if name in self.around.extras),
-            channels=tuple(channels) if tuple(channels) != self.channels[DEFAULT] else None,
+            groups=self.groups_of(one, platform) or None,
+            extras=tuple(name for name in map(normalise, one.features) if name in self.manifest.extras) or None,
+            channels=None if channels == self.channels[DEFAULT] else channels or None,
         )
 
     def _python(self, features: Sequence[Feature], platform: str | None) -> tuple[str, ...] | None:
@@ -162,7 +151,7 @@ class Targets:
             for line, platforms in feature.entries
             if line.declared.name in PYTHONS and line.version != "*" and (platform is None or platform in platforms)
         }
-        ranges = [*said, *filter(None, [self.around.requires_python])]
+        ranges = [*said, *filter(None, [self.manifest.requires_python])]
         found = pixi_lines.pythons(ranges) if said else []
         if len(found) == 1 or (found and any(group != DEFAULT for group in said.values())):
             return (found[0],)

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mlpin.fields import Fields
-from mlpin.manifest import pep508, pixi_lines, pixi_platforms
+from mlpin.manifest import conda_lines, pep508, pixi_lines, pixi_platforms
 from mlpin.manifest.model import Note
 from mlpin.manifest.pixi_lines import Line
 from mlpin.manifest.pixi_platforms import PLATFORMS, Platform
 from mlpin.manifest.toml_lines import TomlFile
-from mlpin.requirement import Declared, normalise
+from mlpin.requirement import Declared, Origin, normalise
 from mlpin.settings import IndexPin, IndexSetting
 
 DEFAULT = "default"
@@ -61,12 +61,12 @@ class Features:
                 raise file.error((*table.path, key), f"the feature `{key}` has the name of another one")
             self.all[key] = self._feature(key, group, table.table(key))
 
-    def add_python(self, declared: Declared) -> None:
-        """Adds Python to the default feature, unless its tables have it."""
+    def add_python(self, version: str, origin: Origin) -> None:
+        """Adds a range of Pythons to the default feature, unless its tables have Python."""
         default = self.all[DEFAULT]
         if not any(entry.line.declared.name in PYTHONS for entry in default.entries):
-            version = declared.conda.partition(" ")[2] or "*"
-            entry = Entry(Line(declared, version), frozenset(one.name for one in self.known))
+            declared = conda_lines.declared(f"python {version}".strip(), origin)
+            entry = Entry(Line(declared, version or "*"), frozenset(one.name for one in self.known))
             self.all[DEFAULT] = default._replace(entries=(entry, *default.entries))
 
     def meant(self, selector: str, among: Sequence[Platform], steps: Sequence[str | int]) -> frozenset[str]:

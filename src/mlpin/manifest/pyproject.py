@@ -6,13 +6,13 @@ build backends are never run while locking.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpin.errors import InputError
 from mlpin.fields import Fields
-from mlpin.manifest import conda_lines, pep508, project_tables
+from mlpin.manifest import pep508, project_tables
 from mlpin.manifest.model import Context, Manifest, Note
 from mlpin.manifest.source_text import redacted, text_of
 from mlpin.manifest.toml_lines import TomlFile
@@ -21,7 +21,6 @@ from mlpin.requirement import Declared, Origin, normalise
 from mlpin.settings import Settings
 
 if TYPE_CHECKING:
-    from mlpin.manifest.pixi import PixiTables
     from mlpin.manifest.poetry import PoetryTables
 
 _PIXI = {"workspace", "project", "dependencies", "pypi-dependencies", "feature", "target"}
@@ -99,7 +98,9 @@ class _Reader:
 
     def manifest(self) -> Manifest:
         poetry = self.poetry
-        if not ({"project", "dependency-groups"} & self.root.data.keys() or poetry or self.declares_own or self.has_pixi):
+        if not (
+            {"project", "dependency-groups"} & self.root.data.keys() or poetry or self.declares_own or self.has_pixi
+        ):
             raise InputError(
                 "declares no dependencies",
                 where=self.file.shown,
@@ -112,47 +113,31 @@ class _Reader:
             extras = {**poetry.extras, **extras}
             groups = project_tables.joined(poetry.groups, groups)
             self.notes += poetry.notes
-        python = self._requires_python()
-        pixi = self._pixi(extras, groups, *python)
         requirements, extras, groups = project_tables.without_self_references(
-            self.name,
-            (*requirements, *pixi.requirements),
-            extras,
-            project_tables.joined(groups, dict(pixi.groups)),
-            self.notes,
+            self.name, requirements, extras, groups, self.notes
         )
-        conda = project_tables.conda(self.file, self.own, *conda_lines.requires_python(*python, pixi.requirements))
-        requirements, groups = (*requirements, *conda.requirements), project_tables.joined(groups, conda.groups)
-        if pixi.divided:
-            requirements, groups = (), project_tables.joined({"default": requirements}, groups)
-        return Manifest(
+        conda = project_tables.conda(self.file, self.own, *self._requires_python())
+        groups = project_tables.joined(groups, conda.groups)
+        found = Manifest(
             path=self.file.path,
             kind="pyproject",
             project=self.name,
             version=self.project.string("version") or (poetry.version if poetry else ""),
             requires_python=conda.requires_python,
             requires_python_origin=conda.requires_python_origin,
-            requirements=requirements,
+            requirements=(*requirements, *conda.requirements),
             extras=extras,
             groups=groups,
-            default_groups=pixi.default_groups if self.has_pixi else self._default_groups(groups),
-            constraints=pixi.constraints,
-            layers=self._layers(pixi),
-            targets=pixi.targets,
-            notes=(*self.notes, *pixi.notes),
+            default_groups=self._default_groups(groups),
+            layers=self._layers(),
+            notes=tuple(self.notes),
             inputs=tuple(dict.fromkeys((*self.inputs, *self.sources.inputs))),
         )
-
-    def _pixi(
-        self, extras: Collection[str], groups: Collection[str], python: str, origin: Origin | None
-    ) -> PixiTables:
-        """`[tool.pixi]`, whose environments have the Python that [project] asks for."""
-        from mlpin.manifest.pixi import Around, PixiTables, tables
-
         if not self.has_pixi:
-            return PixiTables()
-        conda = conda_lines.declared(f"python {python}".strip(), origin or self.file.origin(self.pixi.path))
-        return tables(self.file, self.pixi, self.context, Around(self.name, conda, python, extras, groups))
+            return found
+        from mlpin.manifest.pixi import with_tables
+
+        return with_tables(found, self.file, self.pixi, self.context)
 
     # Requirements
 
@@ -315,10 +300,8 @@ class _Reader:
             self.notes.append(Note("`requires-python` is dynamic, so it is not known", where))
         return "", None
 
-    def _layers(self, pixi: PixiTables) -> tuple[Settings, ...]:
+    def _layers(self) -> tuple[Settings, ...]:
         layers = [self.own_layer] if self.own_layer else []
-        if self.has_pixi:
-            layers.append(pixi.settings)
         if self.poetry and self.poetry.settings:
             layers.append(self.poetry.settings)
         if "uv" in self.tool:

@@ -18,6 +18,8 @@ _LABELS = {
     "driver": "driver floor",
     "gpus": "GPUs",
     "glibc": "glibc floor",
+    "conda-cuda": "CUDA that conda's packages need (__cuda)",
+    "conda-glibc": "glibc that conda's packages need",
     "accelerator": "accelerator",
     "python": "Python",
     "requires-python": "requires-python",
@@ -28,7 +30,8 @@ _LABELS = {
     "target-gpus": "GPUs of the target",
     "target-cuda": "CUDA of the target",
 }
-_NONE = {"requires-python": "any", "environments": "any", "driver": "none stated", "glibc": "none stated"}
+_NONE = {"requires-python": "any", "environments": "any"}
+_NONE |= dict.fromkeys(("driver", "glibc", "conda-cuda", "conda-glibc"), "none stated")
 _NAMED = 2
 """So many files are named, more are counted."""
 _GROUP = 4
@@ -79,7 +82,7 @@ def _name(one: Compared) -> str:
 
 
 def _count(one: Compared) -> int:
-    return sum(len(lock.packages) for lock in (one.old, one.new) if lock)
+    return sum(len(lock.packages) + len(lock.conda) for lock in (one.old, one.new) if lock)
 
 
 def alarm_lines(alarms: Iterable[Alarm]) -> list[str]:
@@ -115,7 +118,7 @@ def _alone(change: PackageChange, *, brief: bool) -> str:
     """What other packages may share, where nothing else of this one changed; empty where they cannot."""
     if change.kind not in {"source", "marker", "files"}:
         return ""
-    if len(change.details) == 1 and change.details[0].kind in {"index", "marker", "hash"}:
+    if len(change.details) == 1 and change.details[0].kind in {"index", "channel", "marker", "hash"}:
         return _detail(change.details[0])
     files = all(one.kind == "file" and one.old != one.new for one in change.details)
     return "other files of the same version" if brief and files else ""
@@ -124,10 +127,12 @@ def _alone(change: PackageChange, *, brief: bool) -> str:
 def package(change: PackageChange) -> str:
     """`~ torch 2.6.0+cu124 -> 2.6.0+cu126  (another build)`."""
     name = f"{change.name} [{change.marker}]" if change.marker else change.name
+    name = f"{name} (conda)" if change.conda else name
     if change.kind in {"added", "removed"}:
         return f"{'+' if change.kind == 'added' else '-'} {name} {change.new or change.old}".rstrip()
     versions = arrow(change.old, change.new) if change.old != change.new else change.new
-    said = [{"down": "older", "build": "another build"}.get(change.kind, ""), *_details(change)]
+    kinds = {"down": "older", "build": "" if change.conda else "another build"}
+    said = [kinds.get(change.kind, ""), *_details(change)]
     told = "; ".join(part for part in said if part)
     return f"~ {name} {versions}".rstrip() + (f"  ({told})" if told else "")
 

@@ -25,8 +25,8 @@ def _compared(one: Compared) -> dict[str, Any]:
         "old": visible(one.shown[0]) if one.old else None,
         "new": visible(one.shown[1]) if one.new else None,
         "packages": {
-            "old": len(one.old.packages) if one.old else None,
-            "new": len(one.new.packages) if one.new else None,
+            "old": len(one.old.packages) + len(one.old.conda) if one.old else None,
+            "new": len(one.new.packages) + len(one.new.conda) if one.new else None,
         },
         "changes": changes(differs.changes),
         **meaning(differs),
@@ -62,6 +62,7 @@ def _change(change: PackageChange) -> dict[str, Any]:
     return {
         "kind": change.kind,
         "package": change.name,
+        "conda": change.conda,
         "old": change.old or None,
         "new": change.new or None,
         "marker": change.marker or None,

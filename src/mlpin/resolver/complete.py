@@ -113,6 +113,7 @@ class Search:
         for root in self._asked:
             if self._empty(root, ()):
                 self._failing.add(root)
+                self._deciders(root)
                 return self._refusal(tuple(self._asked[root]))
         stack: list[_Frame] = []
         while True:
@@ -151,6 +152,7 @@ class Search:
             reasons = self._view.conda.reasons
             involved |= set(reasons.values())
             met = tuple(dict.fromkeys((*met, *reasons)))
+            clash = tuple(dict.fromkeys((*(edge for edge in reasons if edge.parent is not None), *clash)))
         return Verdict(None, clash, tried=self._tried, involved=involved, met=met)
 
     def _involved(self) -> frozenset[Group]:

@@ -15,6 +15,7 @@ from mlpin.candidate import PYTHON, Candidate, Key, Rejection, distribution
 from mlpin.conda.names import conda_names, provides
 from mlpin.conda.record import CondaRecord
 from mlpin.conda.spec import MatchSpec, match_spec, version
+from mlpin.conda.virtual import subdir
 from mlpin.errors import InputError
 from mlpin.index.names import version as parsed
 from mlpin.outcome import Edge, Group
@@ -91,12 +92,15 @@ class Conda:
         self._required: dict[int, tuple[Requirement, ...]] = {}
         self._carriers: dict[str, list[str]] = {}
         self._versions: dict[str, Version | None] = {}
-        self.rejected: dict[str, list[Rejection]] = {}
+        self._waived = target.waived | (rules.waived if rules is not None else frozenset())
+        self.rejected: dict[str, list[tuple[CondaRecord, Rejection]]] = {}
         """By name, records that exist and are not offered."""
         self.joint = False
         """Whether distributions of PyPI are asked for as well."""
         self.reasons: dict[Edge, Group] = {}
         """What the refusals so far rested on."""
+        self.facts: dict[str, None] = {}
+        """The facts of the target among that, as `Rejection` names them."""
         self.groups: frozenset[Group] | None = None
         """What candidates may ask, where that is restricted."""
 
@@ -116,6 +120,14 @@ class Conda:
         for name in conda_names(requirement.key.name):
             self._roots.append((name, lambda domain: self._within(domain, [requirement]) | domain.absent, requirement))
 
+    def asking_only(self, groups: Iterable[Group]) -> Conda:
+        """The same, with candidates that ask for some groups of edges only."""
+        virtual = self.virtual
+        found = Conda(self._target, self._policy, self._rules, self._records, virtual)
+        found._roots, found._asked, found._channel_of = self._roots, self._asked, self._channel_of
+        found.joint, found.groups = self.joint, frozenset(groups)
+        return found
+
     def watch(self, state: State) -> None:
         """Follow a search from now on."""
         self._state = state
@@ -134,11 +146,12 @@ class Conda:
     def _begin(self, network: Network) -> None:
         for name in self._virtual:
             network.root(name, lambda domain: domain.full & ~domain.absent, name)
-        if "python" not in self._target.waived:
-            mine = match_spec(f"python {self._target.python}.*")
-            network.root(PYTHON_PACKAGE, lambda domain: domain.matching(mine) | domain.absent, PYTHON)
+        # The user's own lines go first: what two of them exclude counts as excluded by the first.
         for name, allowed, requirement in self._roots:
             network.root(name, allowed, requirement)
+        if "python" not in self._waived and not self._policy.python_said:
+            mine = match_spec(f"python {self._target.python}.*")
+            network.root(PYTHON_PACKAGE, lambda domain: domain.matching(mine) | domain.absent, PYTHON)
         network.add([*self._virtual, *self._asked])
         network.reduce()
 
@@ -245,7 +258,7 @@ class Conda:
             if reason is None:
                 offered.append(record)
             else:
-                self.rejected.setdefault(name, []).append(reason)
+                self.rejected.setdefault(name, []).append((record, reason))
         return sorted(offered, key=self._order)
 
     def _refusal(self, record: CondaRecord, wanted: Iterable[str], first: int) -> Rejection | None:
@@ -290,12 +303,14 @@ class Conda:
         return found
 
     def _counts(self, name: str, other: str) -> bool:
-        if other.startswith("__") and self.fact(other) in self._target.waived:
+        if other.startswith("__") and self.fact(other) in self._waived:
             return False
         return self.groups is None or Group(conda_key(name), conda_key(other)) in self.groups
 
     def fact(self, name: str) -> str:
-        """The fact of the target that a virtual package says, as `Rejection` names it."""
+        """The fact of the target that a virtual package says, as `Rejection` names it; its own name if set outright."""
+        if any(name == stated for stated, _ in self._target.virtual):
+            return name
         if name == "__glibc":
             return "glibc"
         if name in {"__cuda", "__cuda_arch"}:
@@ -444,6 +459,39 @@ class Conda:
 
     # -- reasons
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return self._policy.channels
+
+    @property
+    def subdir(self) -> str:
+        return subdir(self._target.platform)
+
+    def has(self, name: str) -> str:
+        """The version of a virtual package of the target, with its build if it has one; empty: it is not there."""
+        record = self._virtual.get(name)
+        if record is None:
+            return ""
+        return record.version if record.build in {"", "0"} else f"{record.version}={record.build}"
+
+    def listed(self, name: str) -> tuple[Sequence[CondaRecord], Sequence[tuple[CondaRecord, Rejection]]]:
+        """What the channels have of a package: what is offered, best first, and what is not."""
+        self._grow([name])
+        return self.network.domains[name].records, self.rejected.get(name, ())
+
+    def asked_for(self, name: str, lines: Sequence[Requirement]) -> list[CondaRecord]:
+        """The records that are offered and that some lines leave, best first."""
+        asked = [one for one in lines if isinstance(one, Matched) and one.key.name == name]
+        return [record for record in self.listed(name)[0] if all(one.spec.admits(record) for one in asked)]
+
+    def wishes(self, record: CondaRecord, other: str) -> list[str]:
+        """What a record asks of another package, in its own words."""
+        return [
+            spec.text if required else f"{spec.text} if it is installed"
+            for spec, required in self._asks(record)
+            if spec.name == other
+        ]
+
     def blamed(self, name: str) -> set[Key]:
         """The decisions because of which candidates of a conda package are gone, or of what carries a distribution.
 
@@ -463,7 +511,9 @@ class Conda:
     def _note(self, network: Network, event: Event) -> None:
         if event.kind == "root":
             if isinstance(event.cause, Matched | Specified):
-                self.reasons[Edge(event.cause, None)] = Group(None, conda_key(event.name))
+                self.reasons[Edge(event.cause, None)] = Group(None, event.cause.key)
+            else:
+                self.facts["python" if event.cause == PYTHON else self.fact(event.name)] = None
             return
         parent, child = (event.other, event.name) if event.kind == "asks" else (event.name, event.other)
         group = Group(conda_key(parent), conda_key(child))

@@ -37,6 +37,8 @@ class Policy(NamedTuple):
     channels: tuple[str, ...] = ()
     """conda channels, the first one first."""
     channel_priority: str = "strict"
+    python_said: bool = False
+    """Whether a line on conda's `python` names the target's Python and no other: it is the line that counts then."""
     prefer: str = "pypi"
     """`conda` or `pypi`: where a distribution comes from that both have."""
     prefers: Mapping[str, str] = MappingProxyType({})

@@ -149,7 +149,7 @@ class Rulebook:
     ) -> None:
         self.matrix = matrix
         self.facts = _without(Facts.of(target), waived) if waived else Facts.of(target)
-        self._waived = waived
+        self.waived = waived
         self.advised = False
         self.chosen = False
         self.steering = steering
@@ -244,7 +244,7 @@ class Rulebook:
         return _Against(f"needs {what[rule.other]} {wanted}, the target has {stated}", rule.other)
 
     def _in_force(self, rule: Rule) -> bool:
-        if rule.id in self._waived:
+        if rule.id in self.waived:
             return False
         if rule.severity == "broken" and not rule.steer:
             return True
@@ -270,7 +270,7 @@ class Rulebook:
                     if self._in_force(rule):
                         yield Ruled(matrix, rule, wanted, package, self._platform)
         family = self.family(name) if not candidate.carrier else None  # conda's builds have no label
-        if family is not None and line_rule(family.name) not in self._waived:
+        if family is not None and line_rule(family.name) not in self.waived:
             of = label_of(matrix, name, text, self._platform)
             # A build without CUDA and without a label goes with any torch; it only lacks what CUDA would add. What is
             # known of the major version alone matters where a line is chosen.
@@ -375,7 +375,7 @@ class Rulebook:
             soft = "+" not in text and (family is None or name != family.packages[0])
             if (soft or (kind, accelerator) == ("cuda", "cpu")) and not self._chooses():
                 return None
-            if "accelerator" in self._waived:
+            if "accelerator" in self.waived:
                 return None
             reason = f"is a build for {kind} ({of.line}), the target uses {accelerator}"
             return Rejection(name, text, "line", reason, "", "accelerator")

@@ -44,6 +44,9 @@ def read(text: str, shown: str, where: Where) -> Stack:
     for fields, line in lock.entries(root, "packages"):
         if markers.hold(fields.string("marker") or "", fields.file, chosen):
             _take(found, fields, line)
+    for fields in root.table("tool").table("mlpin").tables("conda"):
+        name, version, build = (fields.string(key) or "" for key in ("name", "version", "build"))
+        found.conda(name, version, build)
     return found.stack(python=python, platform=platform, target=own)
 
 
