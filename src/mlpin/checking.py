@@ -308,7 +308,9 @@ def check(options: RunOptions, wanted: Wanted, on_event: Event | None = None) ->
     drift = [one.shown for one in run.drift]
     recalled = {one.plan.recalled for one in locks if one.plan}
     again = recalled.pop() if len(recalled) == 1 else ()
-    return Checked(run.checks, names, packages, drift, wanted.strict, fleet, wanted.env_shown, options=again)
+    file = next((conda.file_shown(one.lock) for one in locks if len(locks) == 1), "")
+    env = wanted.env_shown
+    return Checked(run.checks, names, packages, drift, wanted.strict, fleet, env, options=again, conda_file=file)
 
 
 def _told_apart(found: Mapping[str, Sequence[Drift]], locks: int) -> Iterator[Drift]:

@@ -225,8 +225,8 @@ def _lock_target(
 ) -> tuple[TargetResult, list[tuple[Path, str]], Mapping[str, str]]:
     from urllib.parse import unquote
 
-    from mlpin.index.url import local_path
     from mlpin.conda.virtual import subdir
+    from mlpin.index.url import local_path
     from mlpin.lock import assemble, conda_file
     from mlpin.lock.changes import changes
     from mlpin.verdict import verdict

@@ -47,6 +47,8 @@ class Question(NamedTuple):
     requires_python: str = ""
     requires_python_origin: Origin | None = None
     waived: frozenset[str] = frozenset()
+    python_follows: bool = False
+    """Whether the target's Python is the one that the lines leave: nobody said it by itself."""
 
     @property
     def pinned(self) -> frozenset[str]:
@@ -155,6 +157,7 @@ def question(
         project.matrix,
         manifest.requires_python,
         manifest.requires_python_origin,
+        python_follows="python" in plan.detected or manifest.kind == "pixi",
     )
 
 
@@ -215,7 +218,7 @@ def _policy(
         exclude=exclude,
         preferred=preferred,
         channels=plan.channels,
-        python_said=any(_names_python(line, plan) for line in requirements),
+        python_said=any(names_python(line, plan.target.minor[1]) for line in requirements),
         channel_priority=settings.channel_priority or "strict",
         prefer=settings.prefer or "pypi",
         prefers=settings.prefers or {},
@@ -224,8 +227,8 @@ def _policy(
     )
 
 
-def _names_python(line: Declared, plan: TargetPlan) -> bool:
-    """Whether a line asks for conda's Python of the target's minor version, and of no other."""
+def names_python(line: Declared, minor: int) -> bool:
+    """Whether a line asks for conda's Python 3 of this minor version, and of no other."""
     if not line.conda or line.name != "python":
         return False
     from mlpin.conda.record import CondaRecord
@@ -234,12 +237,12 @@ def _names_python(line: Declared, plan: TargetPlan) -> bool:
     spec = match_spec(f"python {match_spec(line.conda).version or '*'}")
     patches = (0, 1, 5, 9, 10, 11, 12, 13, 20)
     minors = {
-        minor
-        for minor in range(20)
+        each
+        for each in range(20)
         for patch in patches
-        if spec.admits(CondaRecord("python", f"3.{minor}.{patch}", "", 0, "", "", "", ""))
+        if spec.admits(CondaRecord("python", f"3.{each}.{patch}", "", 0, "", "", "", ""))
     }
-    return minors <= {plan.target.minor[1]}
+    return minors <= {minor}
 
 
 def _cutoff(text: str | None) -> str:

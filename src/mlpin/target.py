@@ -213,6 +213,7 @@ class Target:
         platform: Platform | None = None,
         hardware: Hardware | None = None,
         waived: frozenset[str] | None = None,
+        virtual: tuple[tuple[str, str], ...] | None = None,
     ) -> Target:
         """This target with something else in it."""
         return Target(
@@ -222,7 +223,7 @@ class Target:
             hardware or self.hardware,
             detected=self.detected,
             waived=self.waived if waived is None else waived,
-            virtual=self.virtual,
+            virtual=self.virtual if virtual is None else virtual,
         )
 
     def __str__(self) -> str:

@@ -290,6 +290,27 @@ def test_the_lock_goes_before_what_most_nodes_have() -> None:
     assert (drift.check, drift.expected, drift.file, drift.line) == ("fleet", "2.6.0+cu124", "pylock.toml", 7)
 
 
+def test_conda_packages_against_the_lock() -> None:
+    """What a conda package carries is its distribution as well, and not too much."""
+    digest = f'hashes = {{ sha256 = "{"ab" * 32}" }}'
+    table = f'[[tool.mlpin.conda]]\nchannel = "c"\nsubdir = "noarch"\n{digest}\nurl = "https://c.example/noarch/'
+    locked = [("mkl", "2024.0", ""), ("pytorch", "2.5", 'provides = ["extra"]')]
+    more = "\n".join(
+        f'{table}{name}-{version}-h1.conda"\nname = "{name}"\nversion = "{version}"\nbuild = "h1"\n{rest}'
+        for name, version, rest in locked
+    )
+    good = [Conda("mkl", "2024.0", "h1"), Conda("pytorch", "2.5", "h1")]
+    other = [Conda("mkl", "2024.0", "h2"), Conda("pytorch", "2.5", "h1")]
+    there = Installed("extra", "2.5", installer="conda")
+    found = against(
+        lock_of(more), nodes(1, 9, conda=good, extra=there), nodes(10, 11, conda=other, extra=there), nodes(12, 12)
+    )
+    assert told(found) == [
+        "n[10-11]: build conda's mkl 2024.0 h2 (the lock has 2024.0 h1)",
+        "n12: missing no conda packages (the lock has some)",
+    ]
+
+
 def test_what_mlpin_needs_is_not_too_much() -> None:
     """Where it is installed beside what is locked, and where it is not."""
     needed = Installed("pyyaml", "6.0", tool=True)

@@ -8,7 +8,8 @@ import pytest
 
 from mlpin.lock.difference import Detail, Difference, remaining
 from mlpin.lock.meaning import Download
-from tests.lock.locks import FLOOR, TARGET, differing, package, text
+from mlpin.report.diffed import changes
+from tests.lock.locks import FLOOR, TARGET, conda, differing, package, text
 
 A = package("a")
 TORCH = package("torch", "2.6.0+cu124")
@@ -398,3 +399,53 @@ def test_the_order_in_the_file_does_not_matter() -> None:
     names = [package(name, "1.0") for name in "abcde"]
     later = [package(name, "2.0", sha256=OTHER) for name in "bcdef"]
     assert differing(text(*names), text(*later)) == differing(text(*reversed(names)), text(*reversed(later)))
+
+
+OLD_BYTES = {"sha256": "cd" * 32}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "details"),
+    [
+        (None, conda("a"), "added", ()),
+        (conda("a"), None, "removed", ()),
+        (conda("a", "1.9"), conda("a", "1.10"), "up", ()),
+        (conda("a", "1.0"), conda("a", "1.0rc1"), "down", ()),
+        (conda("a", "1.0"), conda("a", "1.0.0"), "changed", ()),
+        (conda("a", "1.0", "h1_0"), conda("a", "1.0", "h1_1"), "build", (Detail("build", "h1_0", "h1_1"),)),
+        (conda("a"), conda("a", channel="main"), "source", (Detail("channel", "conda-forge", "main"),)),
+        (conda("a"), conda("a", "2.0", channel="main"), "up", (Detail("channel", "conda-forge", "main"),)),
+        (conda("a"), conda("a", hashes=OLD_BYTES), "files", (Detail("file", "a-1.0-h0_0.conda", "a-1.0-h0_0.conda"),)),
+        (conda("a"), conda("a", hashes={"md5": "cd" * 16}), None, ()),
+        (conda("a"), conda("a", url="https://mirror.example/c/linux-64/a-1.0-h0_0.conda"), None, ()),
+        (conda("a"), conda("a", url="https://x.example/a-1.0-h0_0.tar.bz2", hashes=OLD_BYTES), None, ()),
+    ],
+)
+def test_conda_packages(old: Any, new: Any, kind: str | None, details: tuple[Detail, ...]) -> None:
+    before, after = (text(A, own={"conda": [one] if one else []}) for one in (old, new))
+    found = differing(before, after)
+    assert [(one.kind, one.name, one.conda, one.details) for one in found.changes] == [
+        (kind, "a", True, details)
+    ] * bool(kind)
+    assert len(found.alarms) == (kind == "files")
+    assert [line for line in changes(found.changes) if "a (conda) " not in line] == []
+    assert remaining(found, {"a"}) == found.changes
+
+
+def test_what_conda_packages_mean() -> None:
+    """What they need of the machine, and how much is fetched."""
+    old = conda("a", depends=["__cuda >=12", "__glibc >=2.9"], size=5)
+    new = conda("a", "1.1", depends=["__glibc >=2.17,<3.0.a0", "x"], size=9)
+    found = differing(text(own={"conda": [old]}), text(own={"conda": [new]}))
+    assert [(one.kind, one.old, one.new) for one in found.meanings] == [
+        ("conda-cuda", "12", ""),
+        ("conda-glibc", "2.9", "2.17"),
+    ]
+    assert found.download is not None
+    assert found.download.delta == 4
+    assert differing(text(own={"conda": [old]}), text()).meanings == ()
+
+
+def test_a_package_that_moves_to_the_other_world() -> None:
+    found = differing(text(own={"conda": [conda("a")]}), text(A))
+    assert list(changes(found.changes)) == ["+ a 1.0", "- a (conda) 1.0"]

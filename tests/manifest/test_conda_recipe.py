@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,14 @@ def test_other_files(tmp_path: Path) -> None:
     bomb = f"a: &a [{', '.join('x' * 900)}]\n"
     conditions = "".join("    - {if: linux, then: *a}\n" for _ in range(900))
     assert "more than" in refused(tmp_path, f"{bomb}requirements:\n  run:\n{conditions}", "recipe.yaml").message
+
+
+@pytest.mark.parametrize("word", ["{{", "{{ a", "{% ", "{%- set a = ", "# [a ", "# [", "#[a" + " " * 50_000, "}} "])
+def test_what_could_cost_much(word: str, tmp_path: Path) -> None:
+    start = time.monotonic()
+    for name in ("meta.yaml", "recipe.yaml"):
+        refused(tmp_path, f"requirements:\n  run:\n    - a b c d {word * (150_000 // len(word))}\n", name)
+    assert time.monotonic() - start < 5
 
 
 def test_a_recipe_is_found_last(tmp_path: Path) -> None:

@@ -139,14 +139,14 @@ def edited(
 @pytest.mark.parametrize(
     ("old", "specifier", "new"),
     [
-        ("numpy=1.26  # why", "==2.1.*", "numpy=2.1  # why"),
-        ("numpy >=1.20,<2", ">=2,<3", "numpy >=2,<3"),
-        ("numpy", ">=2", "numpy>=2"),
-        ("'conda-forge::numpy = 1.2'", "==2.1", "'conda-forge::numpy ==2.1'"),
-        ("numpy 1.2", "", "numpy"),
-        ("numpy=1.26=py311_0", "==2.1", None),
-        ("numpy[version='>=1']", "==2.1", None),
-        ("numpy=1", "2.1+x y", None),
+        ("numpy=1.26  # why", "numpy=2.1", "numpy=2.1  # why"),
+        ("numpy  >=1.20,<2", "numpy >=2,<3", "numpy >=2,<3"),
+        ("numpy", "numpy>=2", "numpy>=2"),
+        ("'conda-forge::numpy = 1.2'", "conda-forge::numpy=2.1", "'conda-forge::numpy=2.1'"),
+        ("numpy 1.2", "numpy", "numpy"),
+        ("numpy=1.26=py311_0", "numpy=1.26", "numpy=1.26"),
+        ("numpy[version='>=1']", "numpy==2.1", None),
+        ("numpy=1", "pandas=2", None),
     ],
 )
 def test_a_conda_package(old: str, specifier: str, new: str | None, tmp_path: Path) -> None:

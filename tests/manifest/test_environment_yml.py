@@ -220,5 +220,11 @@ def test_a_list_that_holds_itself(tmp_path: Path) -> None:
     assert refused(tmp_path, "dependencies: &a\n- *a\n", NAME).where == "environment.yml:1"
 
 
+def test_what_costs_too_much(tmp_path: Path) -> None:
+    assert "more than 10000" in refused(tmp_path, f"dependencies: [&a numpy{', *a' * 10_000}]\n", NAME).message
+    for word in ("a" * 5000, "a://" * 2000, "1 " * 3000, "<" * 5000):
+        assert "longer than" in refused(tmp_path, f"dependencies:\n- '{word}'\n", NAME).message
+
+
 def test_too_large(tmp_path: Path) -> None:
     assert "larger" in refused(tmp_path, "#" * 600_000, NAME).message

@@ -84,3 +84,13 @@ def test_what_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path, 'lock-version = "1.0"\n[[packages]\n', "pylock.toml").where == "pylock.toml:2"
     wrong = samples.PYLOCK.replace('platform = "linux-x86_64"', 'platform = "amiga"')
     assert "amiga" in refused(tmp_path, wrong, "pylock.toml").message
+
+
+def test_conda_packages_of_a_lock_of_mlpin(tmp_path: Path) -> None:
+    text = f'lock-version = "1.0"\ncreated-by = "mlpin"\n{PACKAGE}'
+    text += '[[tool.mlpin.conda]]\nname = "numpy"\nversion = "1.26.4"\nbuild = "py311h1_0"\n'
+    found = reading(tmp_path, text, "pylock.toml")
+    assert [(one.ecosystem, one.name, one.build) for one in found.packages] == [
+        ("pypi", "a", ""),
+        ("conda", "numpy", "py311h1_0"),
+    ]

@@ -134,8 +134,7 @@ def file_drifts(lock: Lock) -> Iterator[Drift]:
     if not lock.conda or lock.conda_file is None:
         return
     name, sha256 = lock.conda_file
-    path = lock.path.with_name(name)
-    shown = (Path(lock.shown).parent / name).as_posix()
+    path, shown = lock.path.with_name(name), file_shown(lock)
     again = f"`mlpin export {lock.shown} --format conda-explicit -o {shown}` writes it anew from the lock"
     data = content(path, shown)
     if data is None:
@@ -152,6 +151,11 @@ def file_drifts(lock: Lock) -> Iterator[Drift]:
         more = f" and {len(lines) - 1} more" if lines[1:] else ""
         said = f"{shown} is not what {lock.shown} has{f': {lines[0]}{more}' if lines else ' in its order'}"
         yield Drift("lock", "conda-file", said, found=", ".join(lines[:_SHOWN]), file=shown, hint=again)
+
+
+def file_shown(lock: Lock) -> str:
+    """How messages name the file with a lock's conda packages; empty where there is none."""
+    return (Path(lock.shown).parent / lock.conda_file[0]).as_posix() if lock.conda and lock.conda_file else ""
 
 
 def integrity(lock: Lock) -> Iterator[Drift]:
@@ -187,6 +191,10 @@ def integrity(lock: Lock) -> Iterator[Drift]:
 def environment(lock: Lock, there: Environment) -> Iterator[Drift]:
     """Where the conda packages of an environment are not as the lock has them, by name."""
     if not lock.conda:
+        return
+    if not there.conda:
+        said = f"the lock has {len(lock.conda)} conda packages, and {there.shown} is no conda environment"
+        yield Drift("env", "missing", said, file=lock.shown, line=lock.conda[0].line)
         return
     locked = {package.name: package for package in lock.conda}
     installed = {one.name: one for one in there.conda}

@@ -273,6 +273,7 @@ class _Comparison:
         """A conda package that is a distribution as well, and differs as such, is told once."""
         values = {f"{one.version} {one.build}".strip(): mask for one, mask in masks.items()}
         told = {(one.package, mask) for one, mask in self.found.items()}
+        told |= {(name, mask) for one, mask in self.found.items() if (one.kind, one.package) == ("missing", "")}
         for difference, mask in self._by_majority(name, f"conda's {name}", values):
             if (name, mask) not in told:
                 self.found[difference] |= mask
@@ -428,8 +429,11 @@ def _of_environment(drift: Drift, one: Installed | None) -> Difference:
     if drift.kind == "python":
         found = f"Python {'.'.join(drift.found.split('.')[:2])}"
         wanted = f"the lock is for Python {drift.expected}"
+    elif not drift.package:
+        found, wanted = "no conda packages", "the lock has some"
     elif one is None:
-        found = f"{drift.package} is missing"
+        there = drift.kind != "missing" and drift.found  # a conda package that carries no distribution
+        found = f"conda's {drift.package} {drift.found}" if there else f"{drift.package} is missing"
     else:
         found = f"{one.name} {_value(one)}"
     return Difference(drift.kind, drift.package, found, wanted, drift.expected, drift.severity, drift.line)

@@ -287,18 +287,21 @@ class _Walk:
         overrides = {name: lines for name, lines in self.view.overrides().items() if name not in asked}
         for name in sorted({*self.view.constraints, *overrides}):
             word = "override" if name in overrides else "constraint"
-            for one in self.by_name.get(name, ()):
+            there = [(f"{name} {one.version}", one.version) for one in self.by_name.get(name, ())]
+            if carrier := self.lock.provided.get(name):
+                there.append((f"conda's {carrier.name} {carrier.version}", carrier.version))
+            for shown, version in there:
                 for requirement in (*self.view.constraints.get(name, ()), *overrides.get(name, ())):
-                    if isinstance(requirement, Specified) and one.version and not _admits(requirement, one.version):
+                    if isinstance(requirement, Specified) and version and not _admits(requirement, version):
                         text = requirement.origin.text or str(requirement)
-                        said = f"the {word} `{text}` does not admit {name} {one.version}, which is locked"
+                        said = f"the {word} `{text}` does not admit {shown}, which is locked"
                         yield _drift(
                             "constraint",
                             said,
                             origin=requirement.origin,
                             package=name,
                             expected=str(requirement),
-                            found=one.version,
+                            found=version,
                         )
 
     def _unneeded(self) -> Iterator[Drift]:

@@ -72,6 +72,8 @@ class Checked(NamedTuple):
     """What makes the locks anew."""
     options: Sequence[str] = ()
     """The options for that command which the locks were made with and nobody says but they."""
+    conda_file: str = ""
+    """The file with the conda packages of the one lock, as messages name it; empty where it has none."""
 
     @property
     def ok(self) -> bool:

@@ -71,7 +71,7 @@ def others(question: Question, view: View, groups: Collection[Group]) -> list[It
     names = {key.name for key in keys if key.kind not in {"env", "conda"}}
     elsewhere = {line.name for line in question.requirements if isinstance(line.source, Elsewhere)}
     if view.conda is not None:
-        facts |= view.conda.facts
+        facts |= view.conda.grounds.facts
     for name in sorted(names - elsewhere):
         for one in view.rejections(name):
             if one.fact:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -35,9 +36,10 @@ Event = Callable[[str, str], None]
 """Told of (`channel`, its name) when a channel is first asked."""
 
 _NAME = re.compile(r"[a-z0-9_.][a-z0-9_.-]*")
+_URL = re.compile(r"https?://\S+|`[^`]*`")
 _ONE_RECORD = re.compile("extract repodata records|invalid type|missing field|deserializ|msgpack")
 """In what rattler says where records of a name cannot be read, but the file can."""
-_UNREADABLE = re.compile("pars|decod|decompress|corrupt|extract|invalid|expected|hash mismatch", re.IGNORECASE)
+_UNREADABLE = re.compile("pars|decod|decompress|frame|zstd|bzip2|extract|invalid|expected", re.IGNORECASE)
 
 _Action = Literal["cache-or-fetch", "force-cache-only", "no-cache"]
 
@@ -83,6 +85,12 @@ class Channels:
                 self._load(missing)
         return {name: self._known[name] for name in asked}
 
+    def at(self, subdir: str) -> Channels:
+        """The same channels for another platform; what was fetched of `noarch` is not fetched again."""
+        other = copy(self)
+        other.subdir, other.dropped, other._known = subdir, [], {}  # noqa: SLF001 - its own
+        return other
+
     def close(self) -> None:
         """Takes away what a run without a cache has written."""
         self._cache.close()
@@ -94,20 +102,20 @@ class Channels:
             for gate in self._gates:
                 if not gate.parts and self._on_event:
                     self._on_event("channel", gate.place.name)
-            for usable in asyncio.run(self._ask(asked)):
+            answers: list[Usable] = []
+            asyncio.run(self._ask(asked, answers))
+            for usable in answers:
                 self.dropped += usable.dropped
                 for name, records in usable.by_name.items():
                     if name in found:
                         found[name] += records
         self._known |= {name: tuple(records) for name, records in found.items()}
 
-    async def _ask(self, names: list[str]) -> list[Usable]:
+    async def _ask(self, names: Sequence[str], into: list[Usable]) -> None:
+        """Puts the answers into a list: asyncio makes a text of whatever a run returns, when it sets SIGINT back."""
         subdirs = tuple(dict.fromkeys((self.subdir, "noarch")))
-        answers = await asyncio.gather(*(gate.usable(subdirs, names) for gate in self._gates), return_exceptions=True)
-        for answer in answers:  # of several that fail, the first in their order is told of
-            if isinstance(answer, BaseException):
-                raise answer
-        return [usable for answer in answers if isinstance(answer, list) for usable in answer]
+        for answer in await _all(gate.usable(subdirs, names) for gate in self._gates):
+            into += answer
 
 
 class _Gate:
@@ -139,13 +147,13 @@ class _Gate:
 
     async def usable(self, subdirs: Sequence[str], names: Sequence[str]) -> list[Usable]:
         """What the channel has of `names` in each of `subdirs`."""
-        first = not self.parts
-        found = await asyncio.gather(*(self._in(self._part(subdir), names) for subdir in subdirs))
+        first = any(subdir not in self.parts for subdir in subdirs)
+        found = await _all(self._in(self._part(subdir), names) for subdir in subdirs)
         if first and not any(self.parts.get(subdir) for subdir in subdirs):
             looked = " and no ".join(subdirs)
             raise InputError(
                 f"there is no conda channel here: no {looked}",
-                where=self.place.url,
+                where=local_path(self.place.url) or self.place.url,
                 hint="check the channel's name and URL"
                 + (", or run `conda index` on it" if self.place.is_local else ""),
             )
@@ -157,15 +165,19 @@ class _Gate:
             self.parts[part.subdir] = self._open(part)
         if not self.parts[part.subdir]:
             return None
+        said = ""
         try:
             found = await self._query(part, names)
         except MlpinError:
             raise
         except Exception as error:  # noqa: BLE001 - rattler's have no common root
-            return await self._recovered(part, names, str(error))
+            said = _URL.sub("", str(error)) or type(error).__name__
+        if said:  # out of the handler, so that no traceback can show the URLs of rattler's own error
+            return await self._recovered(part, names, said)
         gateway, base = self.parts[part.subdir]
         if first and not found.by_name and not await gateway.names([base], [part.subdir]):
-            return self._absent(part)  # rattler says nothing of a platform that is not there
+            self._note_absent(part)  # rattler says nothing of a platform that is not there
+            return None
         return found
 
     async def _query(self, part: Part, names: Sequence[str]) -> Usable:
@@ -252,14 +264,15 @@ class _Gate:
 
     # -- when it fails
 
-    def _absent(self, part: Part) -> None:
+    def _note_absent(self, part: Part) -> None:
         self.parts[part.subdir] = None
         self._cache.note_absent(part)
 
     async def _recovered(self, part: Part, names: Sequence[str], said: str) -> Usable | None:
         """An answer in spite of what rattler said, or an error in our words."""
         if "could not find subdir" in said:
-            return self._absent(part)
+            self._note_absent(part)
+            return None
         if part.subdir in self._trusting:  # what the cache has is young, but not all of it is there
             self._trusting.discard(part.subdir)
             self.parts[part.subdir] = self._open(part, "cache-or-fetch")
@@ -305,11 +318,14 @@ class _Gate:
         try:
             transport.get(f"{access.url or self.place.url}/{part.subdir}/repodata.json", enough=lambda _: False)
         except MlpinError as error:
-            secret = access.url or self.place.url
-            message = error.message.replace(secret, self.place.url).replace("the index", "the channel")
-            hint = (error.hint or "").replace("the index", "the channel")
+            message = error.message.replace(access.url or self.place.url, self.place.url)
+            message = message.replace("the index", "the channel")
+            hint = (error.hint or "try again later").replace("the index", "the channel")
+            if access.url and "it wants credentials" in message:
+                message = message.replace("it wants credentials", "its token is refused")
+                hint = "check what stands after /t/ in the channel's URL"
             where = error.where if isinstance(error, InputError) else part.url
-            return type(error)(message, where=where, hint=hint or None)
+            return type(error)(message, where=where, hint=hint)
         finally:
             transport.close()
         return None
@@ -390,6 +406,17 @@ def _basic(login: Login) -> str:
     from base64 import b64encode
 
     return "Basic " + b64encode(f"{login[0]}:{login[1]}".encode()).decode()
+
+
+async def _all(asking: Iterable[Awaitable[T]]) -> list[T]:
+    """What all of them return, in their order; of several that fail, the error of the first in that order."""
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    found: list[T] = []
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+        found.append(answer)
+    return found
 
 
 async def _beside(work: Callable[[], T]) -> T:

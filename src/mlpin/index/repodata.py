@@ -143,13 +143,12 @@ def _read(filename: str, entry: Any, part: Part) -> CondaRecord | str:
     if not isinstance(entry, Mapping):
         return "it is no record"
     get = entry.get
-    name, version, build, number = get("name"), get("version"), get("build"), get("build_number", 0)
-    for key, value in (("name", name), ("version", version), ("build", build)):
-        if not isinstance(value, str) or not value:
-            return f"its {key} is no text"
+    name, version, build = (value if isinstance(value := get(key), str) else "" for key in ("name", "version", "build"))
+    if not (name and version and build):
+        return "its name, version or build is no text"
+    number, stated = get("build_number", 0), get("subdir", part.subdir)
     if type(number) is not int or number < 0:
         return "its build number is no number"
-    stated = get("subdir", part.subdir)
     if why := _wrong(_FILE.fullmatch(filename), filename, name.lower(), str(stated), part.subdir):
         return why
     lists = {key: get(key, ()) for key in ("depends", "constrains")}

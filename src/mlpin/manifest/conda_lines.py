@@ -20,11 +20,10 @@ BELOW_PIP = "what PyPI has belongs into the list below `- pip:`"
 """The way out for a requirement of PyPI among those of an environment."""
 IN_DEPENDENCIES = "what PyPI has belongs into `dependencies`, where the project lists its requirements"
 
+_LONGEST = 4096
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _ALONE = re.compile(rf"(?P<channel>.*::)?(?P<name>{_NAME})\s*(?P<rest>.*)", re.DOTALL)
 _CLAUSE = re.compile(r"(==|!=|>=|<=|>|<|~=|=)?([0-9][0-9A-Za-z.]*(?:\.?\*)?)")
-_VERSION = r"[<>=!~]{0,2}\s*[0-9*][A-Za-z0-9_.*+!]*"
-_PLAIN = re.compile(rf"(?P<head>(?:.*::)?{_NAME})(?P<gap>\s*)(?P<version>(?:{_VERSION}(?:\s*[,|]\s*{_VERSION})*)?)\s*")
 _BUILD = re.compile(r"(?<=[0-9A-Za-z*])(?:=|\s+)(?P<build>[A-Za-z0-9_.*+]+)$")
 _FLAVOUR = re.compile(r"(?P<version>[0-9][0-9A-Za-z.]*)\+(?:cu[0-9]+|cpu|rocm[0-9.]*)")
 
@@ -36,6 +35,8 @@ def declared(
 
     The path of a local channel begins at `base`. `otherwise` says where a requirement of PyPI would belong.
     """
+    if len(text) > _LONGEST:
+        raise InputError(f"a requirement on a conda package is longer than {_LONGEST} characters", where=origin.place)
     written = spelled(text)
     problem, hint = _mistake(written, otherwise)
     if problem:
@@ -94,23 +95,6 @@ def _mistake(text: str, otherwise: str) -> tuple[str, str | None]:
     if re.search(r"[0-9A-Za-z*]\s+[<>=!~]{1,2}[0-9]", re.sub(r"\[.*", "", rest)):
         return "has a blank between two clauses", "put a comma between them, like `>=1.2,<2`"
     return "", None
-
-
-def respelled(written: str, asked: str, specifier: str) -> str | None:
-    """The requirement `written` with another version, where it is the one `asked` for: `numpy>=1.2` for `numpy=1.0`.
-
-    `specifier` is one of PEP 440 or of conda. None where it is another requirement, or one that names a build.
-    """
-    found = _PLAIN.fullmatch(written)
-    if found is None or spelled(written) != spelled(asked):
-        return None
-    clauses = [re.sub(r"\s+", "", clause) for clause in specifier.split(",") if clause.strip()]
-    if not all(_CLAUSE.fullmatch(clause) for clause in clauses):
-        return None
-    clauses = [re.sub(r"^==(.+)\.\*$", r"=\1", clause) for clause in clauses]
-    clauses.sort(key=lambda clause: (clause.startswith("!"), clause.startswith("<")))
-    gap = found["gap"] if re.match(r"[<>=!~]", found["version"]) else ""
-    return found["head"] + (gap + ",".join(clauses) if clauses else "")
 
 
 def requires_python(stated: str, origin: Origin | None, listed: Sequence[Declared]) -> tuple[str, Origin | None]:

@@ -15,16 +15,15 @@ from mlpin.errors import InputError
 from mlpin.manifest import conda_lines, pep508
 from mlpin.manifest.model import Context, Manifest, Note
 from mlpin.manifest.source_text import text_of
-from mlpin.manifest.yaml_lines import YamlFile, is_nothing, line
+from mlpin.manifest.yaml_lines import MOST, YamlFile, is_nothing, line
 from mlpin.requirement import Declared
 
 _GROUPS = ("host", "build")
-_MOST = 10_000
 _RENDER = "render the recipe (`conda render`, `rattler-build --render-only`), or write an environment.yml"
 _RECIPE = re.compile(r"(?m)^(?:requirements|outputs)[ \t]*:")
 _SET = re.compile(r"""\{%-?\s*set\s+(\w+)\s*=\s*(?:"([^"{}%]*)"|'([^'{}%]*)'|([0-9.]+))\s*-?%\}""")
-_JINJA = re.compile(r"\$?\{\{\s*(?P<said>.*?)\s*\}\}")
-_STATEMENT = re.compile(r"\{%-?\s*(?P<word>\w*).*?%\}")
+_JINJA = re.compile(r"\$?\{\{(?P<said>[^{}\n]*)\}\}")
+_STATEMENT = re.compile(r"\{%-?[ \t]*(?P<word>\w*)[^%{}\n]*%\}")
 _SELECTOR = re.compile(r"#\s*\[(?P<said>[^\[\]]+)\]\s*$")
 _WORDS = {
     "linux": 'sys_platform == "linux"',
@@ -129,8 +128,8 @@ class _Reader:
         one_word = marker is not None and isinstance(node, yaml.ScalarNode)
         for item in [node] if one_word else self.file.items(node, key.value, "begin each requirement with `- `"):
             self.count += 1
-            if self.count > _MOST:
-                raise self.file.error(item, f"there are more than {_MOST} requirements")
+            if self.count > MOST:
+                raise self.file.error(item, f"there are more than {MOST} requirements")
             if isinstance(item, yaml.ScalarNode):
                 found.append(self._requirement(item, marker or ""))
             elif self.old or marker is not None:
@@ -153,10 +152,11 @@ class _Reader:
 
     def _requirement(self, node: yaml.ScalarNode, marker: str) -> Declared:
         text = re.sub(r"JINJA_([0-9]+)_", lambda one: self.jinja[int(one[1])], node.value) if self.old else node.value
-        text = _JINJA.sub(lambda one: self.variables.get(one["said"], one[0]), text)
+        text = _JINJA.sub(lambda one: self.variables.get(one["said"].strip(), one[0]), text)
         origin = self.file.origin(node, " ".join(text.split()))
         if unread := _JINJA.search(text):
-            name = unread["said"] if unread["said"].isidentifier() else ""
+            name = unread["said"].strip()
+            name = name if name.isidentifier() else ""
             setting = f'{{% set {name} = "…" %}}' if self.old else f"`context: {{{name}: …}}`"
             hint = f"say in the file what it is ({setting}), or {_RENDER}" if name else _RENDER
             raise self.file.error(node, f"`{unread[0]}` is computed when the package is built", hint)
@@ -167,17 +167,17 @@ class _Reader:
 
     def _marker(self, text: str, node: yaml.Node) -> str:
         """A condition on the platform, or on the version of Python, as a marker."""
-        either = []
-        for part in re.split(r"\s+or\s+", text.strip()):
+        text, either = " ".join(text.split()), []
+        for part in text.split(" or "):
             every = []
-            for word in re.split(r"\s+and\s+", part):
-                bare = re.sub(r"^not\s+", "", word.strip())
+            for word in part.split(" and "):
+                bare = word.removeprefix("not ")
                 python = _PYTHON.fullmatch(bare)
                 marker = f'python_version {python[1]} "{python[2]}.{python[3]}"' if python else _WORDS.get(bare)
                 if marker is None:
-                    message = f"`{text.strip()}` is a condition that mlpin cannot read"
+                    message = f"`{text}` is a condition that mlpin cannot read"
                     raise self.file.error(node, message, f"`linux`, `osx`, `win` and `unix` can be read; or {_RENDER}")
-                if bare != word.strip():
+                if bare != word:
                     marker = pep508.negated(marker)
                 every.append(f"({marker})" if " or " in marker and not marker.startswith("(") else marker)
             either.append(" and ".join(every))

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from mlpin.errors import InputError
-from mlpin.manifest import conda_lines, pep508, pip_lines, poetry_versions
+from mlpin.manifest import conda_edits, pep508, pip_lines, pixi_lines, poetry_versions
 from mlpin.manifest.script import _BLOCK
 from mlpin.manifest.source_text import _BOMS, _CODING
 from mlpin.manifest.toml_lines import Step, _Lines
@@ -73,9 +73,9 @@ def respecified(
 ) -> Change | None:
     """`text` with `specifier` (and `extras`) in place of those of `declared`, which begins on `line`.
 
-    An empty specifier takes the bound away; Poetry's tables take Poetry's language (`^2.1`) too. None where
-    hashes would no longer fit, where the version stands elsewhere (a URL, a path, a variable), and where
-    the requirement is not found on the line, or found twice.
+    An empty specifier takes the bound away; Poetry's tables take Poetry's language (`^2.1`) too. For a conda
+    package `specifier` is the whole new MatchSpec. None where hashes would no longer fit, where the version stands
+    elsewhere (a URL, a path, a variable), and where the requirement is not found on the line, or found twice.
     """
     document = _toml(text)
     if declared.hashes or line < 1 or (document is None and declared.source is not None):
@@ -177,7 +177,8 @@ def encoded(text: str, like: bytes, *, declared_coding: bool = False) -> bytes:
 def _respelled(asked: _Asked, text: str, start: int, end: int) -> list[_Splice] | None:
     """The splices for the requirement (PEP 508) that begins at `start`, where it is the one asked for."""
     if asked.declared.conda:
-        new = conda_lines.respelled(text[start:end], asked.declared.origin.text, asked.specifier)
+        declared = asked.declared
+        new = conda_edits.respelled(text[start:end], declared.origin.text, declared.conda, asked.specifier)
         return [_Splice(start, end, new)] if new is not None else None
     found = _HEAD.match(text, start, end)
     old, meaning = _read(found[0]) if found else None, _meaning(asked.specifier)
@@ -414,13 +415,30 @@ def _in_toml(document: _Toml, line: int, asked: _Asked, edit: Editor) -> Change 
         value, poetry, splices = document.value(path), path[:2] == _POETRY, None
         if isinstance(path[-1], int) and isinstance(value, str) and not poetry:
             splices = edit(document.text, *document.inside(path))
-        elif isinstance(value, str | dict) and (poetry or len(path) == 2) and not asked.declared.conda:
+        elif asked.declared.conda:
+            named = path[-1] == asked.declared.name and path[-2:-1] == ("dependencies",)
+            splices = _pixi_edited(document, path, asked) if named else None
+        elif isinstance(value, str | dict) and (poetry or len(path) == 2):
             key = next(step for step in reversed(path) if isinstance(step, str))
             splices = _version_edited(document, path, asked) if normalise(key) == asked.declared.name else None
         if splices:
             found.append((path, splices))
     found = [one for one in found if document.value(one[0]) == asked.declared.origin.text] or found
     return document.changed(found[0][1], found[0][0]) if len(found) == 1 else None
+
+
+def _pixi_edited(document: _Toml, path: Steps, asked: _Asked) -> list[_Splice] | None:
+    """The splices for pixi's `name = "version"` and `name = {version = "…"}`."""
+    old, new, value = conda_edits.parts(asked.declared.conda), conda_edits.parts(asked.specifier), document.value(path)
+    where = path if isinstance(value, str) else (*path, "version")
+    written = document.value(where)
+    if old is None or new is None or old.build != new.build or not isinstance(written, str):
+        return None
+    if pixi_lines.spec_version(written) != old.version:
+        return None
+    bare = not written.startswith("=")  # in pixi's words a version alone is that one
+    said = (new.version.removeprefix("==") if bare else new.version) or "*"
+    return [document.written(where, said)] if pixi_lines.spec_version(said) == (new.version or "*") else None
 
 
 def _version_edited(document: _Toml, path: Steps, asked: _Asked) -> list[_Splice] | None:

@@ -27,7 +27,7 @@ class Manifest(NamedTuple):
 
     path: Path
     kind: str
-    """`pyproject`, `requirements`, `environment`, `script`, `setup.cfg`, `pipfile`, `mlpin`."""
+    """`pyproject`, `requirements`, `environment`, `script`, `setup.cfg`, `pipfile`, `mlpin`, `recipe`."""
     project: str = ""
     """The project's own normalised name; empty where the file gives none."""
     version: str = ""

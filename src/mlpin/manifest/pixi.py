@@ -17,6 +17,7 @@ from mlpin.manifest.model import Context, Manifest, Note
 from mlpin.manifest.pixi_environments import Targets, environments
 from mlpin.manifest.pixi_features import CONDA, DEFAULT, Features, special_group
 from mlpin.manifest.project_tables import joined
+from mlpin.manifest.source_text import redacted
 from mlpin.manifest.toml_lines import TomlFile
 from mlpin.requirement import Declared, normalise
 from mlpin.settings import Settings, merged
@@ -36,7 +37,8 @@ def read(path: Path, context: Context) -> Manifest:
     with file.located():
         found = with_tables(Manifest(path, "pixi", inputs=(path,)), file, file.fields, context)
     if not found.requirements and not any(found.groups.values()):
-        raise InputError("declares no dependencies", where=file.shown, hint="`pixi add numpy` would write one")
+        notes = tuple(f"{note.origin.place}: {note.message}" for note in found.notes)
+        raise InputError("declares no dependencies", where=file.shown, notes=notes, hint="`pixi add numpy` adds one")
     return found
 
 
@@ -54,7 +56,7 @@ def with_tables(manifest: Manifest, file: TomlFile, root: Fields, context: Conte
         if key not in _KNOWN
     ]
     platforms = pixi_platforms.platforms(file, workspace, notes)
-    features = Features(file, root, platforms, manifest.project, notes)
+    features = Features(file, root, platforms, manifest.project, context, notes)
     if manifest.kind == "pyproject":
         features.add_python(manifest.requires_python, manifest.requires_python_origin or file.origin(workspace.path))
     every = environments(file, root, features, manifest, notes)
@@ -190,7 +192,7 @@ class _Options:
     def _choice(self, key: str, allowed: Sequence[str]) -> str | None:
         text = self.workspace.string(key)
         if text is not None and text not in allowed:
-            raise self.workspace.error(key, f"cannot be `{text}`", hint=f"one of: {', '.join(allowed)}")
+            raise self.workspace.error(key, f"cannot be `{redacted(text)}`", hint=f"one of: {', '.join(allowed)}")
         return text
 
     def _exclude_newer(self) -> str | None:

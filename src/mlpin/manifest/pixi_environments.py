@@ -14,6 +14,7 @@ from mlpin.manifest import pixi_lines, pixi_platforms
 from mlpin.manifest.model import Manifest, Note
 from mlpin.manifest.pixi_features import DEFAULT, PYTHONS, Feature, Features, special_group
 from mlpin.manifest.pixi_platforms import Platform
+from mlpin.manifest.source_text import redacted
 from mlpin.manifest.toml_lines import TomlFile
 from mlpin.requirement import normalise
 from mlpin.settings import TargetSettings
@@ -49,7 +50,7 @@ def environments(
         for name in one.features:
             if name not in features.all and normalise(name) not in elsewhere:
                 known = ", ".join([*(name for name in features.all if name != DEFAULT), *sorted(elsewhere)]) or "none"
-                message = f"the environment `{one.name}` names the feature `{name}`, which there is not"
+                message = f"the environment `{one.name}` names the feature `{redacted(name)}`, which there is not"
                 raise file.error(one.steps, message, hint=f"features: {known}")
     if grouped:
         message = "`solve-group`: mlpin locks each environment on its own, so versions may differ between them"

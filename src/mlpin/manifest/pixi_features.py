@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from mlpin.fields import Fields
 from mlpin.manifest import conda_lines, pep508, pixi_lines, pixi_platforms
-from mlpin.manifest.model import Note
+from mlpin.manifest.model import Context, Note
 from mlpin.manifest.pixi_lines import Line
 from mlpin.manifest.pixi_platforms import PLATFORMS, Platform
+from mlpin.manifest.source_text import redacted
 from mlpin.manifest.toml_lines import TomlFile
 from mlpin.requirement import Declared, Origin, normalise
 from mlpin.settings import IndexPin, IndexSetting
@@ -45,9 +46,15 @@ class Features:
     """All features of a manifest, by name. `pins` and `indexes` are what single dependencies say of indexes."""
 
     def __init__(
-        self, file: TomlFile, root: Fields, platforms: Sequence[Platform], project: str, notes: list[Note]
+        self,
+        file: TomlFile,
+        root: Fields,
+        platforms: Sequence[Platform],
+        project: str,
+        context: Context,
+        notes: list[Note],
     ) -> None:
-        self.file, self.root, self.project, self.notes = file, root, project, notes
+        self.file, self.root, self.project, self.context, self.notes = file, root, project, context, notes
         self.platforms = platforms
         there = {one.subdir for one in platforms}
         self.known = (*platforms, *(Platform(name, name) for name in PLATFORMS if name not in there))
@@ -74,7 +81,9 @@ class Features:
         found = pixi_platforms.meant(selector, among)
         if not found and not pixi_platforms.is_selector(selector):
             known = ", ".join(one.name for one in self.platforms) or "none"
-            raise self.file.error(steps, f"`{selector}` is not a platform", hint=f"platforms of the workspace: {known}")
+            raise self.file.error(
+                steps, f"`{redacted(selector)}` is not a platform", hint=f"platforms of the workspace: {known}"
+            )
         return found
 
     def _feature(self, name: str, group: str, fields: Fields) -> Feature:
@@ -103,7 +112,7 @@ class Features:
             for key in table:
                 if not pixi_lines.is_source(table.data[key]):
                     yield kind, Entry(pixi_lines.conda(self.file, table, key), platforms)
-                elif pixi_lines.is_here(table.data[key]):
+                elif "package" in self.root and pixi_lines.is_here(table.data[key]):
                     yield from self._package(platforms)
                 else:
                     message = f"`{key}` is passed over: pixi builds it from source, and mlpin does not"
@@ -113,7 +122,7 @@ class Features:
             line = pixi_lines.pypi(self.file, table, key, self.project)
             if line is not None:
                 if line.index:
-                    self._pin(line, platforms, "" if group == DEFAULT else group)
+                    self._pin(line, table.table(key), platforms, "" if group == DEFAULT else group)
                 yield "pypi", Entry(line, platforms)
 
     def _package(self, platforms: frozenset[str]) -> Iterator[tuple[str, Entry]]:
@@ -128,12 +137,15 @@ class Features:
                 if not pixi_lines.is_source(table.data[key]):
                     yield "package", Entry(pixi_lines.conda(self.file, table, key), selected)
 
-    def _pin(self, line: Line, platforms: frozenset[str], group: str) -> None:
+    def _pin(self, line: Line, fields: Fields, platforms: frozenset[str], group: str) -> None:
+        from mlpin.config import options
+        from mlpin.config.source import Table
         from mlpin.index.url import strip_credentials
 
         declared = line.declared
+        source = Table(fields, self.file.path.parent, self.context, self.file.line)
         name = re.sub(r"^[a-z]+://|/+$", "", strip_credentials(line.index))
-        self.indexes[name] = IndexSetting(line.index, name, explicit=True, origin=declared.origin.place)
+        self.indexes[name] = options.index(line.index, source, "index", name=name, explicit=True)
         marker = pep508.both(pixi_platforms.marker(self._subdirs(platforms)), declared.marker)
         self.pins[declared.name] = (*self.pins.get(declared.name, ()), IndexPin(name, marker, group=group))
 

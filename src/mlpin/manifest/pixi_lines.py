@@ -14,14 +14,17 @@ from typing import Any, NamedTuple
 from mlpin.errors import InputError
 from mlpin.fields import Fields
 from mlpin.manifest import conda_lines, links, pep508
+from mlpin.manifest.source_text import redacted
 from mlpin.manifest.toml_lines import Step, TomlFile
 from mlpin.requirement import Declared, PathSource, Source, VcsSource, normalise
 
-_CONDA_KEYS = ("version", "build", "build-number", "channel", "subdir", "md5", "sha256", "url", "license", "file-name")
+_IN_BRACKETS = {"build-number": "build_number", "file-name": "fn"} | {
+    name: name for name in ("subdir", "md5", "sha256", "url", "license")
+}
+_CONDA_KEYS = ("version", "build", "channel", *_IN_BRACKETS)
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _SOURCE_KEYS = ("git", "rev", "branch", "tag", "subdirectory", "path")
 _PYPI_KEYS = (*_SOURCE_KEYS, "version", "extras", "index", "url", "editable", "env-markers", "marker")
-_IN_BRACKETS = {"build-number": "build_number", "file-name": "fn"}
-_NOT_IN_BRACKETS = re.compile(r"""["'\[\]]""")
 _ELSEWHERE = "what PyPI has belongs into [pypi-dependencies]"
 
 
@@ -65,18 +68,22 @@ def conda(file: TomlFile, table: Fields, key: str) -> Line:
     origin = file.origin(steps, shown(key, value))
     fields = _fields(file, table, key, "a version or a table")
     fields.known(*_CONDA_KEYS)
+    if not _NAME.fullmatch(key):
+        hint = 'the channel goes into a table: { version = "…", channel = "…" }' if "::" in key else None
+        raise file.error(steps, f"`{redacted(key)}` is not the name of a conda package", hint=hint)
     version = spec_version(fields.string("version") or "*")
     brackets = []
-    for name in _CONDA_KEYS[2:]:
+    for name, word in _IN_BRACKETS.items():
         text = str(fields.data[name]) if isinstance(fields.data.get(name), int) else fields.string(name)
-        if text is None:
-            continue
-        if _NOT_IN_BRACKETS.search(text):
-            raise file.error(steps, f"`{name}` of `{key}` cannot hold quotes or brackets")
-        brackets.append(f'{_IN_BRACKETS.get(name, name)}="{text}"')
-    words = [key.lower(), version, fields.string("build") or ""]
+        if text is not None:
+            if re.search(r"""["'\[\]]""", text):
+                raise file.error(steps, f"`{name}` of `{key}` cannot hold quotes or brackets")
+            brackets.append(f'{word}="{text}"')
+    channel = fields.string("channel")
+    words = [f"{channel}::{key.lower()}" if channel else key.lower(), version, fields.string("build") or ""]
     text = " ".join(filter(None, words)) + (f"[{', '.join(brackets)}]" if brackets else "")
-    return Line(conda_lines.declared(text, origin, otherwise=_ELSEWHERE), version)
+    declared = conda_lines.declared(text, origin, base=file.path.parent, otherwise=_ELSEWHERE)
+    return Line(declared, version)
 
 
 def spec_version(text: str) -> str:
@@ -109,7 +116,7 @@ def pypi(file: TomlFile, table: Fields, key: str, project: str) -> Line | None:
         source, hashes = _source(file, fields)
         extras = links.extras_of(",".join(fields.strings("extras") or ()))
     except ValueError as error:
-        raise InputError(f"`{origin.text}` cannot be used: {error}", where=origin.place) from None
+        raise InputError(f"`{origin.text}` cannot be used: {redacted(str(error))}", where=origin.place) from None
     name = normalise(key)
     if project and isinstance(source, PathSource) and source.path == file.path.parent.absolute().as_posix():
         return Line(Declared(project, origin, extras)) if extras else None
@@ -117,7 +124,7 @@ def pypi(file: TomlFile, table: Fields, key: str, project: str) -> Line | None:
         message = f"`{origin.text}` has no operator"
         raise InputError(message, where=origin.place, hint=f'write "=={version}"')
     marker = pep508.marker(fields.string("env-markers") or fields.string("marker") or "", origin)
-    specifier = "" if version == "*" else pep508.specifier(version, origin)
+    specifier = "" if version == "*" else pep508.specifier(redacted(version), origin)
     declared = Declared(name, origin, extras, specifier, marker, source, hashes)
     return Line(declared, index=fields.string("index") or "")
 

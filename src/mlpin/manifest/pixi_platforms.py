@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from mlpin.fields import Fields
 from mlpin.manifest.model import Note
+from mlpin.manifest.source_text import redacted
 from mlpin.manifest.toml_lines import TomlFile
 from mlpin.settings import TargetSettings
 
@@ -59,7 +60,7 @@ def platforms(file: TomlFile, workspace: Fields, notes: list[Note]) -> tuple[Pla
             raise file.error(steps, "a platform must be a name or a table")
         if not _SUBDIR.fullmatch(one.subdir):
             hint = f"one of: {', '.join(PLATFORMS)}"
-            raise file.error(steps, f"`{one.subdir}` is not a platform that conda has", hint=hint)
+            raise file.error(steps, f"`{redacted(one.subdir)}` is not a platform that conda has", hint=hint)
         if one.subdir in PLATFORMS:
             found.setdefault(one.name, one)
         else:
@@ -74,7 +75,8 @@ def _rich(file: TomlFile, fields: Fields, steps: Sequence[str | int]) -> Platfor
         raise file.error(steps, "a platform that is a table needs `platform`", hint='{ platform = "linux-64", … }')
     own = {key: value for key, value in fields.data.items() if key not in ("name", "platform")}
     virtual = virtual_packages(file, Fields(own, fields.file, fields.path), steps)
-    made = "-".join([subdir, *(f"{key}-{value}".lstrip("_").replace(".", "-") for key, value in virtual.items())])
+    parts = [subdir, *(f"{key.lstrip('_')}-{value}" for key, value in sorted(virtual.items()))]
+    made = re.sub(r"[._=]", "-", "-".join(parts))  # pixi's own name for it
     return Platform(name or made, subdir, tuple(virtual.items()))
 
 
@@ -88,18 +90,18 @@ def virtual_packages(file: TomlFile, fields: Fields, steps: Sequence[str | int])
         elif isinstance(said, dict) and key == "cuda":
             version = said.get("driver")
             if "arch" in said:
-                found["__cuda_arch"] = _version(file, said["arch"], steps)
+                found["__cuda_arch"] = _version(file, key, said["arch"], steps)
         name = word if word.startswith("__") else _VIRTUAL.get(word, f"__{word}")
-        text = _version(file, version, steps)
+        text = _version(file, key, version, steps)
         found[name] = f"1={text}" if name == "__archspec" else text
     return found
 
 
-def _version(file: TomlFile, value: Any, steps: Sequence[str | int]) -> str:
+def _version(file: TomlFile, key: str, value: Any, steps: Sequence[str | int]) -> str:
     text = str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
     if not re.fullmatch(r"[A-Za-z0-9_.]+", text):
         hint = 'written like cuda = "12.4", libc = "2.28", macos = "13.0"'
-        raise file.error(steps, "has a version of the system that cannot be read", hint=hint)
+        raise file.error((*steps, key), f"`{key}` is not a version", hint=hint)
     return text
 
 

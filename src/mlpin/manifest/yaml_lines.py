@@ -14,6 +14,8 @@ from mlpin.manifest.model import Context
 from mlpin.manifest.source_text import redacted, text_of
 from mlpin.requirement import Origin
 
+MOST = 10_000
+"""Items of a list: no file has more, unless aliases make them."""
 _LIMIT = 512 * 1024
 
 
@@ -78,6 +80,8 @@ class YamlFile:
         """The items of the list at `key`."""
         if not isinstance(node, yaml.SequenceNode):
             raise self.error(node, f"`{key}` must be a list", hint)
+        if len(node.value) > MOST:
+            raise self.error(node, f"`{key}` has more than {MOST} items")
         return list(node.value)
 
     def words(self, node: yaml.Node, key: str) -> list[yaml.ScalarNode]:

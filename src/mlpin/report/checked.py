@@ -50,13 +50,17 @@ def _way_out(check: str, some: Sequence[Drift], found: Checked) -> str:
             return ""
         command = " ".join([found.command, *map(shlex.quote, found.options)])
         return _WAYS_OUT.get(check, "").format(command=visible(command))
+    lock = found.locks[0] if len(found.locks) == 1 else "pylock.toml"
+    if found.conda_file and any(one.severity != "warning" for one in some):
+        file, rest = (shlex.quote(visible(text)) for text in (found.conda_file, lock))
+        then = f"`uv pip install --no-deps -r {rest} --python NEW` installs what is of PyPI"
+        return f"`micromamba create -p NEW -f {file}` makes the environment anew, and {then}."
     python = next((one.expected for one in some if one.kind == "python"), "")
     if python:
         minor = ".".join(python.split(".")[:2])
         return f"An environment keeps its Python: make a new one (`uv venv --python {minor}`), and sync it."
     if all(one.severity == "warning" for one in some):
         return ""
-    lock = found.locks[0] if len(found.locks) == 1 else "pylock.toml"
     # What is there in the right version stays as it is, unless it is installed again.
     again = " --reinstall" if any(one.kind in _AGAIN or (one.kind == "missing" and one.found) for one in some) else ""
     words = f"{shlex.quote(visible(lock))}{again} --python {shlex.quote(visible(found.environment))}"

@@ -149,7 +149,7 @@ class Search:
         involved = self._involved()
         met = tuple(edge for edge in self._met if group_of(edge) in involved)
         if self._view.conda is not None:
-            reasons = self._view.conda.reasons
+            reasons = self._view.conda.grounds.edges
             involved |= set(reasons.values())
             met = tuple(dict.fromkeys((*met, *reasons)))
             clash = tuple(dict.fromkeys((*(edge for edge in reasons if edge.parent is not None), *clash)))

@@ -8,31 +8,35 @@ what is offered at all are settled here. It speaks to no channel: `records` brin
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import cmp_to_key
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mlpin.candidate import PYTHON, Candidate, Key, Rejection, distribution
-from mlpin.conda.names import conda_names, provides
+from mlpin.conda.names import conda_names
 from mlpin.conda.record import CondaRecord
 from mlpin.conda.spec import MatchSpec, match_spec, version
-from mlpin.conda.virtual import subdir
+from mlpin.conda.virtual import cuda_of, subdir, virtual_packages
 from mlpin.errors import InputError
-from mlpin.index.names import version as parsed
-from mlpin.outcome import Edge, Group
+from mlpin.outcome import Group
 from mlpin.requirement import Origin
-from mlpin.resolver.network import Domain, Event, Network, positions
-from mlpin.resolver.requirements import Carried, Matched, PythonRange, Specified, StandsIn
+from mlpin.resolver.grounds import FROM_METADATA, Fact, Grounds, Move, conda_key
+from mlpin.resolver.network import Domain, Network, positions
+from mlpin.resolver.records import Shelf
+from mlpin.resolver.requirements import Carried, Matched, PythonRange, Specified, StandsIn, specifier
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
     from mlpin.requirement import Requirement
     from mlpin.resolver.policy import Policy
+    from mlpin.resolver.ports import Catalog
     from mlpin.resolver.rules import Rulebook
+    from mlpin.resolver.view import View
     from mlpin.target import Target
 
-FROM_METADATA = Origin("candidate")
 PYTHON_PACKAGE = "python"
+_CUDA_PACKAGES = ("cuda-version", "cudatoolkit")
+"""The packages whose version is that of CUDA; builds go with one of them."""
 Records = Callable[[Sequence[str]], Mapping[str, Sequence[CondaRecord]]]
 
 
@@ -52,18 +56,6 @@ class State(Protocol):
         ...
 
 
-class _Move(NamedTuple):
-    """A decision of the search as the network hears of it: a pin, or all that is asked of a distribution."""
-
-    key: Key
-    value: Hashable
-
-
-def conda_key(name: str) -> Key:
-    """The key of a conda package."""
-    return Key("conda", name)
-
-
 class Conda:
     """Domains, requirements and reasons of the conda packages of one target."""
 
@@ -79,11 +71,11 @@ class Conda:
         self._policy = policy
         self._rules = rules
         self._records = records
+        self._shelf = Shelf(policy, rules)
         self.virtual = tuple(virtual)
         self._virtual = {record.name: record for record in virtual}
         self._roots: list[tuple[str, Callable[[Domain], int], Requirement]] = []
         self._asked: dict[str, None] = {}
-        self._channel_of: dict[str, set[str]] = {}
         self._network: Network | None = None
         self._state: State | None = None
         self._seen: tuple[Hashable, int] | None = None
@@ -91,16 +83,11 @@ class Conda:
         self._standing: dict[tuple[str, str, Version], Candidate] = {}
         self._required: dict[int, tuple[Requirement, ...]] = {}
         self._carriers: dict[str, list[str]] = {}
-        self._versions: dict[str, Version | None] = {}
         self._waived = target.waived | (rules.waived if rules is not None else frozenset())
-        self.rejected: dict[str, list[tuple[CondaRecord, Rejection]]] = {}
-        """By name, records that exist and are not offered."""
         self.joint = False
         """Whether distributions of PyPI are asked for as well."""
-        self.reasons: dict[Edge, Group] = {}
+        self.grounds = Grounds(self._candidate)
         """What the refusals so far rested on."""
-        self.facts: dict[str, None] = {}
-        """The facts of the target among that, as `Rejection` names them."""
         self.groups: frozenset[Group] | None = None
         """What candidates may ask, where that is restricted."""
 
@@ -110,7 +97,7 @@ class Conda:
         """The requirement that a line on a conda package makes, which counts from then on."""
         asked = Matched(conda_key(name), match_spec(text), origin)
         if asked.spec.channel:
-            self._channel_of.setdefault(name, set()).add(asked.spec.channel)
+            self._shelf.named.add(name)
         self._roots.append((name, lambda domain: domain.matching(asked.spec), asked))
         self._asked[name] = None
         return asked
@@ -124,7 +111,7 @@ class Conda:
         """The same, with candidates that ask for some groups of edges only."""
         virtual = self.virtual
         found = Conda(self._target, self._policy, self._rules, self._records, virtual)
-        found._roots, found._asked, found._channel_of = self._roots, self._asked, self._channel_of
+        found._roots, found._asked, found._shelf = self._roots, self._asked, self._shelf
         found.joint, found.groups = self.joint, frozenset(groups)
         return found
 
@@ -145,13 +132,16 @@ class Conda:
 
     def _begin(self, network: Network) -> None:
         for name in self._virtual:
-            network.root(name, lambda domain: domain.full & ~domain.absent, name)
+            network.root(name, lambda domain: domain.full & ~domain.absent, Fact(self.fact(name)))
         # The user's own lines go first: what two of them exclude counts as excluded by the first.
         for name, allowed, requirement in self._roots:
             network.root(name, allowed, requirement)
         if "python" not in self._waived and not self._policy.python_said:
             mine = match_spec(f"python {self._target.python}.*")
-            network.root(PYTHON_PACKAGE, lambda domain: domain.matching(mine) | domain.absent, PYTHON)
+            network.root(PYTHON_PACKAGE, lambda domain: domain.matching(mine) | domain.absent, Fact("python"))
+        if (cuda := self._target.hardware.cuda) and "cuda" not in self._waived:
+            for name in _CUDA_PACKAGES:
+                network.root(name, lambda domain: self._in_range(domain, cuda) | domain.absent, Fact("cuda"))
         network.add([*self._virtual, *self._asked])
         network.reduce()
 
@@ -179,7 +169,7 @@ class Conda:
         while len(network.moves) > wrong:
             network.pop()
         for move in network.moves:
-            moves.pop(move)  # type: ignore[arg-type]
+            del moves[move]
         for move, cuts in moves.items():
             if network.failed:
                 break
@@ -187,13 +177,13 @@ class Conda:
         self._seen = seen
         return network
 
-    def _moves(self, network: Network) -> Iterator[tuple[_Move, Callable[[], list[tuple[str, int]]]]]:
+    def _moves(self, network: Network) -> Iterator[tuple[Move, Callable[[], list[tuple[str, int]]]]]:
         assert self._state is not None
         for key, pin in self._state.pins.items():
             if key.kind == "conda":
-                yield _Move(key, id(pin)), lambda key=key, pin=pin: [(key.name, self._bit(network, pin))]  # type: ignore[misc]
+                yield Move(key, id(pin)), lambda key=key, pin=pin: [(key.name, self._bit(network, pin))]  # type: ignore[misc]
             elif key.kind == "pypi" and not key.extra and key.name in self._carriers:
-                yield _Move(key, id(pin)), lambda key=key, pin=pin: self._cuts(network, key.name, pin)  # type: ignore[misc]
+                yield Move(key, id(pin)), lambda key=key, pin=pin: self._cuts(network, key.name, pin)  # type: ignore[misc]
         if not self.joint:
             return
         for key, asked in self._state.asked():
@@ -201,7 +191,7 @@ class Conda:
                 said = [one for one in asked if isinstance(one, Specified | PythonRange) and one.specifier.text]
                 if said:
                     texts = frozenset(one.specifier.text for one in said)
-                    yield _Move(key, texts), lambda key=key, said=said: self._asked_cuts(network, key, said)  # type: ignore[misc]
+                    yield Move(key, texts), lambda key=key, said=said: self._asked_cuts(network, key, said)  # type: ignore[misc]
 
     def _bit(self, network: Network, pin: Candidate) -> int:
         return 1 << network.domains[pin.name].records.index(pin.record)  # type: ignore[arg-type]
@@ -212,7 +202,7 @@ class Conda:
         for carrier in self._carriers[name]:
             domain = network.domains[carrier]
             carrying = self._carrying(domain, name)
-            same = domain.where(lambda record: self.version(record) == pin.version) if pin.carrier else 0
+            same = domain.where(lambda record: self._shelf.version(record) == pin.version) if pin.carrier else 0
             found.append((carrier, domain.full & ~carrying | carrying & same))
         return found
 
@@ -224,14 +214,20 @@ class Conda:
             if (domain := network.domains.get(carrier)) is not None
         ]
 
+    def _in_range(self, domain: Domain, text: str) -> int:
+        wanted = specifier(text)
+        return domain.where(
+            lambda record: (known := self._shelf.version(record)) is not None and wanted.contains(known)
+        )
+
     def _within(self, domain: Domain, asked: Sequence[Requirement]) -> int:
         """The records that are not in the way of what is asked of a distribution that they may stand in for."""
         name = asked[0].key.name
 
         def fits(record: CondaRecord) -> bool:
-            if domain.name != PYTHON_PACKAGE and name not in provides(record):
+            if domain.name != PYTHON_PACKAGE and name not in self._shelf.carried(record):
                 return True
-            known = self.version(record)
+            known = self._shelf.version(record)
             return known is None or all(one.specifier.contains(known) for one in asked)  # type: ignore[attr-defined]
 
         return domain.where(fits)
@@ -243,63 +239,25 @@ class Conda:
         fetched = self._records([name for name in names if not name.startswith("__")])
         for name in names:
             if name not in found:
-                found[name] = Domain(name, self._offered(name, fetched.get(name, ())))
-                for carried in dict.fromkeys(one for record in found[name].records for one in provides(record)):
+                found[name] = Domain(name, self._shelf.offered(name, fetched.get(name, ())))
+                for carried in dict.fromkeys(
+                    one for record in found[name].records for one in self._shelf.carried(record)
+                ):
                     self._carriers.setdefault(carried, []).append(name)
         return found
 
-    def _offered(self, name: str, records: Sequence[CondaRecord]) -> list[CondaRecord]:
-        """The records that may be taken, best first."""
-        wanted = self._channel_of.get(name, ())
-        first = min((record.position for record in records), default=0)
-        offered = []
-        for record in records:
-            reason = self._refusal(record, wanted, first)
-            if reason is None:
-                offered.append(record)
-            else:
-                self.rejected.setdefault(name, []).append((record, reason))
-        return sorted(offered, key=self._order)
-
-    def _refusal(self, record: CondaRecord, wanted: Iterable[str], first: int) -> Rejection | None:
-        def rejected(kind: str, reason: str, remedy: str = "", fact: str = "") -> Rejection:
-            return Rejection(record.name, f"{record.version} {record.build}", kind, reason, remedy, fact)  # type: ignore[arg-type]
-
-        if self._policy.channel_priority == "strict" and not wanted and record.position > first:
-            reason = f"is on {record.channel}, after a channel that has {record.name} (strict channel priority)"
-            remedy = f"`{record.channel}::{record.name}`, another order of channels, or channel-priority `flexible`"
-            return rejected("channel", reason, remedy, "channel-priority")
-        try:
-            version(record.version)
-        except InputError as error:
-            return rejected("metadata", error.message)
-        cutoff = self._policy.cutoffs.get(record.name, self._policy.cutoff)
-        if cutoff and _uploaded(record) >= cutoff:
-            said = f"uploaded after {cutoff}" if record.timestamp else "its channel does not say when it was uploaded"
-            return rejected("cutoff", said, "a later exclude-newer", "exclude-newer")
-        if self._rules is not None:
-            for name in provides(record):
-                known = self.version(record)
-                if known is not None and (found := self._rules.refuses_carried(name, str(known))):
-                    return found._replace(name=record.name, version=f"{record.version} {record.build}")
-        return None
-
-    def _order(self, record: CondaRecord) -> tuple[Any, ...]:
-        number = version(record.version)
-        newest = _Reversed(number) if self._policy.resolution != "lowest" else number
-        if self._policy.channel_priority == "flexible":
-            ranked: tuple[Any, ...] = (record.position, newest)
-        else:
-            ranked = (newest, record.position)
-        return (bool(record.track_features), *ranked, -record.build_number, -record.timestamp, record.build)
-
-    def _asks(self, record: CondaRecord) -> list[tuple[MatchSpec, bool]]:
+    def _asks(self, record: CondaRecord) -> list[tuple[MatchSpec, bool]] | None:
+        """What a record asks of others; False: only if they are installed. None: it cannot be read."""
         found = []
-        for texts, required in ((record.depends, True), (record.constrains, False)):
-            for text in texts:
-                spec = match_spec(text)
-                if self._counts(record.name, spec.name):
-                    found.append((spec, required))
+        try:
+            for texts, required in ((record.depends, True), (record.constrains, False)):
+                for text in texts:
+                    spec = match_spec(text)
+                    if self._counts(record.name, spec.name):
+                        found.append((spec, required))
+        except InputError as error:
+            self._shelf.reject(record, "metadata", error.message)
+            return None
         return found
 
     def _counts(self, name: str, other: str) -> bool:
@@ -331,7 +289,7 @@ class Conda:
         mask = network.masks[key.name] & ~domain.absent
         for one in asked:
             mask &= self._mask(domain, one)
-        for position in self._ranked(network, domain, mask):
+        for position in self._shelf.ranked(domain, mask, lambda record: self._best_of(network, record)):
             yield self._candidate(domain, position)
 
     def _mask(self, domain: Domain, requirement: Requirement) -> int:
@@ -348,43 +306,10 @@ class Conda:
             known = self._candidates[domain.name, position] = self._seen_as(domain.records[position])
         return known
 
-    def _ranked(self, network: Network, domain: Domain, mask: int) -> Iterator[int]:
-        """The positions of a mask in order; of builds that differ in nothing else, the one with the newest
-        dependencies goes first."""
-        kept = self._policy.preferred_builds.get(domain.name)
-        if kept is not None:
-            for position in positions(mask):
-                record = domain.records[position]
-                if (record.version, record.build) == kept:
-                    yield position
-                    mask &= ~(1 << position)
-                    break
-        equal: list[int] = []
-        for position in positions(mask):
-            if equal and not _alike(domain.records[equal[0]], domain.records[position]):
-                yield from self._by_dependencies(network, domain, equal)
-                equal = []
-            equal.append(position)
-        yield from self._by_dependencies(network, domain, equal)
-
-    def _by_dependencies(self, network: Network, domain: Domain, equal: list[int]) -> list[int]:
-        if len(equal) < 2:
-            return equal
-        best = {position: self._best_of(network, domain.records[position]) for position in equal}
-
-        def compared(one: int, other: int) -> int:
-            mine, theirs = best[one], best[other]
-            score = sum(
-                (mine[name] > theirs[name]) - (mine[name] < theirs[name]) for name in mine.keys() & theirs.keys()
-            )
-            return -score or one - other
-
-        return sorted(equal, key=cmp_to_key(compared))
-
     def _best_of(self, network: Network, record: CondaRecord) -> dict[str, Any]:
         """By dependency of a record, the newest version of it that is left."""
         found: dict[str, Any] = {}
-        for spec, required in self._asks(record):
+        for spec, required in self._asks(record) or ():
             domain = network.domains.get(spec.name)
             if required and domain is not None and not spec.name.startswith("__"):
                 left = network.masks[spec.name] & domain.matching(spec)
@@ -408,7 +333,7 @@ class Conda:
             left = network.masks[carrier] & self._carrying(domain, name)
             must = must or (network.must(carrier) and bool(left))
             for position in positions(left):
-                known = self.version(domain.records[position])
+                known = self._shelf.version(domain.records[position])
                 if known is not None:
                     found.append(self._stand_in(name, carrier, known))
         return list(dict.fromkeys(found)), must
@@ -425,16 +350,9 @@ class Conda:
         return found
 
     def _carrying(self, domain: Domain, name: str) -> int:
-        return domain.where(lambda record: name in provides(record) and self.version(record) is not None)
-
-    def version(self, record: CondaRecord) -> Version | None:
-        """A record's version as PEP 440 reads it; None where it does not."""
-        if record.version not in self._versions:
-            try:
-                self._versions[record.version] = parsed(record.version)
-            except ValueError:
-                self._versions[record.version] = None
-        return self._versions[record.version]
+        return domain.where(
+            lambda record: name in self._shelf.carried(record) and self._shelf.version(record) is not None
+        )
 
     def requires(self, candidate: Candidate) -> tuple[Requirement, ...]:
         """What a conda package asks for, or the candidate of a distribution that one stands in for."""
@@ -445,13 +363,15 @@ class Conda:
             record = candidate.record
             assert record is not None
             made: list[Requirement] = [
-                Matched(conda_key(spec.name), spec, FROM_METADATA) for spec, required in self._asks(record) if required
+                Matched(conda_key(spec.name), spec, FROM_METADATA)
+                for spec, required in self._asks(record) or ()
+                if required
             ]
-            number = self.version(record)
+            number = self._shelf.version(record)
             if number is not None:
                 made += [
                     StandsIn(self._stand_in(name, record.name, number), FROM_METADATA)
-                    for name in provides(record)
+                    for name in self._shelf.carried(record)
                     if self.joint or (self._rules is not None and self._rules.speaks_of(name))
                 ]
             known = self._required[id(candidate)] = tuple(made)
@@ -477,7 +397,7 @@ class Conda:
     def listed(self, name: str) -> tuple[Sequence[CondaRecord], Sequence[tuple[CondaRecord, Rejection]]]:
         """What the channels have of a package: what is offered, best first, and what is not."""
         self._grow([name])
-        return self.network.domains[name].records, self.rejected.get(name, ())
+        return self.network.domains[name].records, self._shelf.rejected.get(name, ())
 
     def asked_for(self, name: str, lines: Sequence[Requirement]) -> list[CondaRecord]:
         """The records that are offered and that some lines leave, best first."""
@@ -488,74 +408,46 @@ class Conda:
         """What a record asks of another package, in its own words."""
         return [
             spec.text if required else f"{spec.text} if it is installed"
-            for spec, required in self._asks(record)
+            for spec, required in self._asks(record) or ()
             if spec.name == other
         ]
+
+    def wished(self, other: str) -> list[str]:
+        """What all that was reached asks of another package, each wish once, in its own words."""
+        found: dict[str, None] = {}
+        for links in self.network.links.values():
+            for asking in links[other].asking if other in links else ():
+                found |= dict.fromkeys(spec.text for spec in asking.specs)
+        return list(found)
 
     def blamed(self, name: str) -> set[Key]:
         """The decisions because of which candidates of a conda package are gone, or of what carries a distribution.
 
-        What it rests on beside them is noted among the `reasons`.
+        What it rests on beside them is noted among the `grounds`.
         """
         network = self._follow()
-        names = [network.failed] if network.failed else [one for one in (name, *self._carriers.get(name, ())) if one in network.domains]
+        names = [one for one in (name, *self._carriers.get(name, ())) if one in network.domains]
+        if network.failed:
+            names = [network.failed]
         found: set[Key] = set()
         for one in names:
-            for event in network.trace(one, None if network.failed else network.domains[one].full & ~network.masks[one]):
-                if event.kind == "move":
-                    found.add(event.cause.key)  # type: ignore[union-attr]
+            gone = None if network.failed else network.domains[one].full & ~network.masks[one]
+            for event in network.trace(one, gone):
+                if isinstance(event.cause, Move):
+                    found.add(event.cause.key)
                 else:
-                    self._note(network, event)
+                    self.grounds.note(network, event)
         return found
 
-    def _note(self, network: Network, event: Event) -> None:
-        if event.kind == "root":
-            if isinstance(event.cause, Matched | Specified):
-                self.reasons[Edge(event.cause, None)] = Group(None, event.cause.key)
-            else:
-                self.facts["python" if event.cause == PYTHON else self.fact(event.name)] = None
-            return
-        parent, child = (event.other, event.name) if event.kind == "asks" else (event.name, event.other)
-        group = Group(conda_key(parent), conda_key(child))
-        bits = network.domains[parent].full if event.kind == "asks" else event.bits
-        for asking in network.asked(parent, child, bits)[:3]:
-            chosen = asking.candidates & bits
-            if chosen:
-                candidate = self._candidate(network.domains[parent], (chosen & -chosen).bit_length() - 1)
-                self.reasons[Edge(Matched(conda_key(child), asking.specs[0], FROM_METADATA), candidate)] = group
 
-
-class _Reversed:
-    """Sorts the other way round."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __lt__(self, other: _Reversed) -> bool:
-        return bool(other.value < self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Reversed) and bool(self.value == other.value)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _alike(one: CondaRecord, other: CondaRecord) -> bool:
-    return (one.version, one.position, one.build_number, bool(one.track_features)) == (
-        other.version,
-        other.position,
-        other.build_number,
-        bool(other.track_features),
-    )
-
-
-def _uploaded(record: CondaRecord) -> str:
-    """When a record was uploaded, as a cutoff is written; after any where that is not known."""
-    if not record.timestamp:
-        return "9999"
-    from datetime import UTC, datetime
-
-    seconds = record.timestamp / 1000 if record.timestamp > 10**11 else record.timestamp
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def side(view: View, catalog: Catalog, *, joint: bool) -> Conda:
+    """The conda side of a view. `joint`: distributions of PyPI are asked for as well."""
+    target, policy, rules = view.target, view.policy, view.rules
+    cuda = cuda_of(target, rules.matrix) if rules is not None else ""
+    records = partial(catalog.records, policy.channels, subdir(target.platform))
+    found = Conda(target, policy, rules, records, virtual_packages(target, cuda, target.virtual))
+    found.joint = joint
+    for requirements in view.constraints.values():
+        for requirement in requirements:
+            found.restrict(requirement)
+    return found

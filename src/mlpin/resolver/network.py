@@ -13,7 +13,7 @@ rests on: the reasons of a refusal, and where to jump back to. Nothing is asked 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from mlpin.conda.record import CondaRecord
@@ -82,17 +82,21 @@ class Event(NamedTuple):
     """`root`: a requirement from outside; `move`: a decision of the search; `asks`: no candidate of `other` allows
     them; `lacks`: what they ask of `other` is no longer there."""
     other: str
-    cause: Hashable = None
+    cause: Any = None
     """Of a root or a move: what was handed in with it."""
 
 
 class Network:
-    """The domains of one search. `load` brings the domains of names; what is not there has an empty one."""
+    """The domains of one search.
+
+    `load` brings the domains of names; what is not there has an empty one. `asks` says what a candidate asks of other
+    names (False: only if that is installed), None where it cannot be used.
+    """
 
     def __init__(
         self,
         load: Callable[[Sequence[str]], Mapping[str, Domain]],
-        asks: Callable[[CondaRecord], Iterable[tuple[MatchSpec, bool]]],
+        asks: Callable[[CondaRecord], Iterable[tuple[MatchSpec, bool]] | None],
     ) -> None:
         self._load = load
         self._asks = asks
@@ -101,7 +105,7 @@ class Network:
         """What is left of each domain."""
         self.failed = ""
         """A name of which nothing is left; empty while there is none."""
-        self.moves: list[Hashable] = []
+        self.moves: list[Any] = []
         self._marks: list[int] = []
         self._trail: list[Event] = []
         self._links: dict[str, dict[str, Link]] = {}
@@ -110,7 +114,7 @@ class Network:
         self._waiting: dict[str, dict[str, list[_Wish]]] = {}
         """By name that is not loaded: what candidates only constrain of it."""
         self._changed: dict[str, None] = {}
-        self._later: dict[str, list[tuple[Callable[[Domain], int], Hashable]]] = {}
+        self._later: dict[str, list[tuple[Callable[[Domain], int], Any]]] = {}
 
     # -- names
 
@@ -130,7 +134,7 @@ class Network:
             for allowed, cause in self._later.pop(name, ()):
                 self.root(name, allowed, cause)
 
-    def root(self, name: str, allowed: Callable[[Domain], int], cause: Hashable) -> None:
+    def root(self, name: str, allowed: Callable[[Domain], int], cause: Any) -> None:
         """Leave only some candidates of a name, once it is there. Only while there is no move."""
         domain = self.domains.get(name)
         if domain is None:
@@ -164,7 +168,10 @@ class Network:
             self._expanded[name] = self._expanded.get(name, 0) | fresh
             found: dict[str, list[_Wish]] = {}
             for position in positions(fresh & ~domain.absent):
-                for spec, required in self._asks(domain.records[position]):
+                wanted = self._asks(domain.records[position])
+                if wanted is None:
+                    self._drop(Event(name, 1 << position, "root", name))
+                for spec, required in wanted or ():
                     found.setdefault(spec.name, []).append((1 << position, spec, required))
                     if required:
                         needed[spec.name] = None

@@ -10,9 +10,10 @@ from mlpin.candidate import PYTHON, Candidate, Key
 from mlpin.requirement import Origin, PathSource, Source
 
 if TYPE_CHECKING:
-    from mlpin.conda.spec import MatchSpec
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
+
+    from mlpin.conda.spec import MatchSpec
 
 
 _LETTER = re.compile("[A-Za-z]")

@@ -162,39 +162,30 @@ class Rulebook:
 
     # -- one candidate
 
-    def refuses(self, name: str, text: str, versions: Collection[str] = ()) -> Rejection | None:
-        """Why a release cannot be used on the target, where a rule says so. `text` is its version, of `versions`."""
-        found = self._refuses_line(name, text)
+    def refuses(
+        self, name: str, text: str, versions: Collection[str] = (), *, carried: bool = False
+    ) -> Rejection | None:
+        """Why a release cannot be used on the target, where a rule says so. `text` is its version, of `versions`.
+
+        Where a conda package has `carried` it, rules on how wheels are built say nothing.
+        """
+        found = None if carried else self._refuses_line(name, text)
         if found is not None:
             return found
-        package = Package(name, text)
+        package = Package(name, text, wheel=not carried)
         for rule in self.matrix.rules(name):
+            if carried and (rule.verb == "kernels" or rule.line):
+                continue
             if rule.of_target and self._in_force(rule):
                 for wanted in rows(rule, self.matrix, package, self.facts):
                     against = self._against_target(rule, wanted)
                     if against.reason:
                         remedy = rule.remedy or against.remedy
                         return Rejection(name, text, "rule", against.reason, remedy, against.fact, rule.id, cited(rule))
-        known = self._known_beside(name, text, versions)
+        known = "" if carried else self._known_beside(name, text, versions)
         if known and self._chooses():
             reason = f"is not known to have code for {self.facts.gpus[0][0]}, and {known} is"
             return Rejection(name, text, "line", reason, "", f"gpu:{self.facts.gpus[0][0]}")
-        return None
-
-    def refuses_carried(self, name: str, text: str) -> Rejection | None:
-        """Why a distribution that a conda package carries cannot be used on the target, where a rule says so.
-
-        Rules on how wheels are built say nothing of it.
-        """
-        package = Package(name, text, wheel=False)
-        for rule in self.matrix.rules(name):
-            if rule.of_target and rule.verb != "kernels" and not rule.line and self._in_force(rule):
-                for wanted in rows(rule, self.matrix, package, self.facts):
-                    against = self._against_target(rule, wanted)
-                    if against.reason:
-                        return Rejection(
-                            name, text, "rule", against.reason, rule.remedy or against.remedy, against.fact, rule.id, cited(rule)
-                        )
         return None
 
     def speaks_of(self, name: str) -> bool:

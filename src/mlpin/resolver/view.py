@@ -117,7 +117,9 @@ class View:
         found: list[Requirement] = []
         lines = [line for line in declared if self.holds(line.marker) and line.name not in self.policy.exclude]
         if any(line.conda for line in lines):
-            self.conda = self._with_conda(joint=any(not line.conda for line in lines))
+            from mlpin.resolver.conda import side
+
+            self.conda = side(self, self._catalog, joint=any(not line.conda for line in lines))
         for line in lines:
             if line.conda:
                 assert self.conda is not None
@@ -126,20 +128,6 @@ class View:
                 self.direct.add(line.name)
                 found += self._declared(line, extras=line.extras, overridden=line.name in self.policy.overrides)
         return found
-
-    def _with_conda(self, *, joint: bool) -> Conda:
-        from mlpin.conda.virtual import cuda_of, subdir, virtual_packages
-        from mlpin.resolver.conda import Conda
-
-        target, policy = self.target, self.policy
-        cuda = cuda_of(target, self.rules.matrix) if self.rules is not None else ""
-        records = partial(self._catalog.records, policy.channels, subdir(target.platform))
-        conda = Conda(target, policy, self.rules, records, virtual_packages(target, cuda, target.virtual))
-        conda.joint = joint
-        for requirements in self.constraints.values():
-            for requirement in requirements:
-                conda.restrict(requirement)
-        return conda
 
     def overrides(self) -> dict[str, list[Requirement]]:
         """By name, what overrides say of it on this target."""

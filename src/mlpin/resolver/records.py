@@ -1,0 +1,179 @@
+"""Which records of the channels are offered on a target, in which order, and which distributions they carry.
+
+Channel priority, cutoffs and rules refuse a record with its reason. The order is conda's: no track_features, the
+newest version, the first channel, the highest build number, the newest dependencies, the latest upload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cmp_to_key
+from typing import TYPE_CHECKING, Any
+
+from mlpin.candidate import Rejection, RejectionKind
+from mlpin.conda.names import provides
+from mlpin.conda.record import CondaRecord
+from mlpin.conda.spec import version
+from mlpin.errors import InputError
+from mlpin.index.names import version as parsed
+from mlpin.resolver.network import Domain, positions
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from mlpin.resolver.policy import Policy
+    from mlpin.resolver.rules import Rulebook
+
+
+class Shelf:
+    """The records of one target."""
+
+    def __init__(self, policy: Policy, rules: Rulebook | None) -> None:
+        self._policy = policy
+        self._rules = rules
+        self._versions: dict[str, Version | None] = {}
+        self._carried: dict[int, tuple[tuple[str, ...], CondaRecord]] = {}
+        self.named: set[str] = set()
+        """Names for which the user says the channel: priority does not count there."""
+        self.rejected: dict[str, list[tuple[CondaRecord, Rejection]]] = {}
+        """By name, records that exist and are not offered."""
+
+    def offered(self, name: str, records: Sequence[CondaRecord]) -> list[CondaRecord]:
+        """The records that may be taken, best first."""
+        first = min((record.position for record in records), default=0)
+        offered = []
+        for record in records:
+            if name not in self.named and self._policy.channel_priority == "strict" and record.position > first:
+                reason = f"is on {record.channel}, after a channel that has {name} (strict channel priority)"
+                remedy = f"`{record.channel}::{name}`, another order of channels, or channel-priority `flexible`"
+                self.reject(record, "channel", reason, remedy, "channel-priority")
+            elif self._usable(record):
+                offered.append(record)
+        return sorted(offered, key=self._order)
+
+    def reject(self, record: CondaRecord, kind: RejectionKind, reason: str, remedy: str = "", fact: str = "") -> None:
+        """Note why a record is not offered."""
+        self._reject(record, Rejection(record.name, f"{record.version} {record.build}", kind, reason, remedy, fact))
+
+    def _reject(self, record: CondaRecord, why: Rejection) -> None:
+        self.rejected.setdefault(record.name, []).append((record, why))
+
+    def _usable(self, record: CondaRecord) -> bool:
+        try:
+            version(record.version)
+        except InputError as error:
+            self.reject(record, "metadata", error.message)
+            return False
+        cutoff = self._policy.cutoffs.get(record.name, self._policy.cutoff)
+        if cutoff and _uploaded(record) >= cutoff:
+            said = f"uploaded after {cutoff}" if record.timestamp else "its channel does not say when it was uploaded"
+            self.reject(record, "cutoff", said, "a later exclude-newer", "exclude-newer")
+            return False
+        if self._rules is not None:
+            for name in self.carried(record):
+                known = self.version(record)
+                if known is not None and (found := self._rules.refuses(name, str(known), carried=True)):
+                    self._reject(record, found._replace(name=record.name, version=f"{record.version} {record.build}"))
+                    return False
+        return True
+
+    def _order(self, record: CondaRecord) -> tuple[Any, ...]:
+        number = version(record.version)
+        newest = _Reversed(number) if self._policy.resolution != "lowest" else number
+        if self._policy.channel_priority == "flexible":
+            ranked: tuple[Any, ...] = (record.position, newest)
+        else:
+            ranked = (newest, record.position)
+        return (bool(record.track_features), *ranked, -record.build_number, -record.timestamp, record.build)
+
+    # -- what they carry
+
+    def carried(self, record: CondaRecord) -> tuple[str, ...]:
+        """The distributions that a record stands in for, by normalised name."""
+        known = self._carried.get(id(record))
+        if known is None:
+            # By identity, with the record beside the answer, so that no other one can get its id.
+            known = self._carried[id(record)] = (provides(record), record)
+        return known[0]
+
+    def version(self, record: CondaRecord) -> Version | None:
+        """A record's version as PEP 440 reads it; None where it does not."""
+        if record.version not in self._versions:
+            try:
+                self._versions[record.version] = parsed(record.version)
+            except ValueError:
+                self._versions[record.version] = None
+        return self._versions[record.version]
+
+    # -- ties
+
+    def ranked(self, domain: Domain, mask: int, best: Callable[[CondaRecord], dict[str, Any]]) -> Iterator[int]:
+        """The positions of a mask in order, the build to keep first.
+
+        Of builds that differ in nothing else, the one with the newest dependencies goes first: `best` has, by name, the
+        newest version that is left of each.
+        """
+        kept = self._policy.preferred_builds.get(domain.name)
+        if kept is not None:
+            for position in positions(mask):
+                record = domain.records[position]
+                if (record.version, record.build) == kept:
+                    yield position
+                    mask &= ~(1 << position)
+                    break
+        equal: list[int] = []
+        for position in positions(mask):
+            if equal and not _alike(domain.records[equal[0]], domain.records[position]):
+                yield from _by_dependencies(domain, equal, best)
+                equal = []
+            equal.append(position)
+        yield from _by_dependencies(domain, equal, best)
+
+
+def _by_dependencies(domain: Domain, equal: list[int], best: Callable[[CondaRecord], dict[str, Any]]) -> list[int]:
+    if len(equal) < 2:
+        return equal
+    newest = {position: best(domain.records[position]) for position in equal}
+
+    def compared(one: int, other: int) -> int:
+        mine, theirs = newest[one], newest[other]
+        score = sum((mine[name] > theirs[name]) - (mine[name] < theirs[name]) for name in mine.keys() & theirs.keys())
+        return -score or one - other
+
+    return sorted(equal, key=cmp_to_key(compared))
+
+
+def _alike(one: CondaRecord, other: CondaRecord) -> bool:
+    return (one.version, one.position, one.build_number, bool(one.track_features)) == (
+        other.version,
+        other.position,
+        other.build_number,
+        bool(other.track_features),
+    )
+
+
+class _Reversed:
+    """Sorts the other way round."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: _Reversed) -> bool:
+        return bool(other.value < self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Reversed) and bool(self.value == other.value)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _uploaded(record: CondaRecord) -> str:
+    """When a record was uploaded, as a cutoff is written; after any where that is not known."""
+    if not record.timestamp:
+        return "9999"
+    from datetime import UTC, datetime
+
+    seconds = record.timestamp / 1000 if record.timestamp > 10**11 else record.timestamp
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
