@@ -192,7 +192,7 @@ class _Run:
         asked = question(self.project, one.plan, lines, {})
         view = View(one.plan.target, catalog, asked.policy, sources)
         yield from manifest.drifts(
-            one.plan,
+            one.plan._replace(channels=self._channels(one.plan)),
             one.lock,
             one.target,
             view,
@@ -201,6 +201,14 @@ class _Run:
             asked.requires_python,
             asked.requires_python_origin,
         )
+
+    def _channels(self, plan: TargetPlan) -> tuple[str, ...]:
+        """The channels of conda as a lock names them."""
+        from mlpin.conda.virtual import subdir
+        from mlpin.index.channel_names import channel_places
+
+        places = channel_places(self.settings, plan.channels, subdir(plan.target.platform)) if plan.channels else ()
+        return tuple(dict.fromkeys(place.name for place in places))
 
     def unchanged(self, one: Compared) -> bool:
         """Whether neither the project nor the matrix nor the lock has changed since it was locked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import gc
 import os
@@ -121,4 +122,6 @@ def run() -> NoReturn:
         sys.stdout.flush()
     with contextlib.suppress(OSError):
         sys.stderr.flush()
+    if "tempfile" in sys.modules:
+        atexit._run_exitfuncs()  # noqa: SLF001 - what a run without a cache keeps of channels goes
     os._exit(code)

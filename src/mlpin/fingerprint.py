@@ -62,7 +62,7 @@ def fingerprint(project: Project, plan: TargetPlan) -> str:
         "target": [plan.target.name, plan.target.python, plan.target.platform.name, plan.target.platform.glibc],
         "hardware": plan.target.hardware,
         "conda": [
-            [[place.name, place.url] for place in _channels(project, plan)],
+            [[place.name, place.url] for place in channels_of(project, plan)],
             settings.channel_priority,
             settings.prefer,
             sorted((settings.prefers or {}).items()),
@@ -92,7 +92,7 @@ def _declared(line: Declared, plan: TargetPlan) -> list[Any]:
     return [line.name, line.extras, line.specifier, line.marker, shown, line.hashes, line.conda]
 
 
-def _channels(project: Project, plan: TargetPlan) -> Sequence[ChannelPlace]:
+def channels_of(project: Project, plan: TargetPlan) -> Sequence[ChannelPlace]:
     if not plan.channels:
         return ()
     from mlpin.conda.virtual import subdir

@@ -269,6 +269,23 @@ class Target:
             "sys_platform": sys_platform,
         }
 
+    def holds(self, marker: str, extra: str = "") -> bool:
+        """Whether a marker holds, with `extra` as its extra."""
+        known = self._holding.get((marker, extra))
+        if known is None:
+            from packaging.markers import Marker, UndefinedEnvironmentName
+
+            try:
+                known = Marker(marker).evaluate({**self.markers, "extra": extra})
+            except UndefinedEnvironmentName:
+                known = False
+            self._holding[marker, extra] = known
+        return known
+
+    @cached_property
+    def _holding(self) -> dict[tuple[str, str], bool]:
+        return {}
+
     @cached_property
     def environment(self) -> str:
         """The marker that a lock for this target states in `environments` (PEP 751)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -29,6 +30,11 @@ PYTORCH = conda(
 ABI = conda("python_abi", "3.11", "5_cp311", subdir="noarch", noarch="generic", **{"build-number": 5})
 LIB = package("lib", "2.0", dependencies=[{"name": "wide"}], tool={"mlpin": {"requires": ["torch>=2"]}})
 WIDE = package("wide", "1.10", tags="cp311-cp311-manylinux_2_17_x86_64", **{"requires-python": ">=3.8"})
+CEP_23 = re.compile(
+    r"(?:(?P<url_p>.+)(?:[/\\]))?(?P<fn>[^/\\#]+(?:\.tar\.bz2|\.conda))"
+    r"(?:#((?P<md5>[0-9a-f]{32})|((sha256:)?(?P<sha256>[0-9a-f]{64}))))?"
+)
+"""What conda's clients read in an explicit file."""
 LINES = ["pytorch::pytorch >=2  # environment.yml:4", "lib  # environment.yml:7"]
 
 
@@ -55,6 +61,7 @@ def test_the_explicit_file(project: Project) -> None:
     ran = export(project, "conda-explicit", LIB)
     packages = lock(written()).conda
     assert ran.out == conda_file.explicit(packages, "linux-64", "conda.lock")
+    assert all(CEP_23.fullmatch(line) for line in ran.out.splitlines()[5:])
     assert [line.split("/")[-1].split("-")[0] for line in ran.out.splitlines()[5:]] == [
         "python",
         "python_abi",
@@ -155,6 +162,26 @@ def test_what_has_no_place_is_said(project: Project, form: str) -> None:
     ran = export(project, form, tree, other)
     assert "left out, as they come from a source tree or have no sha256: tree" in ran.words
     assert "other" not in ran.out
+
+
+def test_channels_of_several_places_and_of_none(project: Project) -> None:
+    """`defaults` is more than one; of a channel without packages only its neighbours tell where it is."""
+    parts = [
+        conda(name, channel="defaults", url=f"https://repo.example/pkgs/{part}/linux-64/{name}-1.0-h0_0.conda")
+        for name, part in (("a", "r"), ("b", "main"))
+    ]
+    channels = ["defaults", "https://me:secret@own.example/channel/", "other"]
+    found = yaml.safe_load(export(project, "pixi", packages=parts, channels=channels).out)
+    assert [one["url"] for one in found["environments"]["default"]["channels"]] == [
+        "https://repo.example/pkgs/main/",
+        "https://repo.example/pkgs/r/",
+        "https://own.example/channel/",
+    ]
+
+
+@pytest.mark.parametrize("form", ["uv", "pip-constraints"])
+def test_forms_that_know_nothing_of_conda(project: Project, form: str) -> None:
+    assert "have no place in this format" in export(project, form, LIB).words
 
 
 @pytest.mark.parametrize("form", ["conda-explicit", "environment.yml", "pixi", "conda-lock"])

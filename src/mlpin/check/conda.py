@@ -108,6 +108,8 @@ def _filled(text: str) -> tuple[str, str]:
 
 def _unneeded(lock: Lock, lines: Sequence[str], asked: Collection[str]) -> Iterator[Drift]:
     """What nothing asks for any more, as far as the lock's own edges tell."""
+    if not all(map(is_plain, lines)):
+        return  # a pattern: what it was for is not told
     carriers = {name: package.name for name, package in lock.provided.items()}
     distributions = {*map(normalise, asked)}
     for one in lock.packages:
@@ -121,7 +123,7 @@ def _unneeded(lock: Lock, lines: Sequence[str], asked: Collection[str]) -> Itera
             reached.add(name)
             todo += by_name[name].needs
     for package in lock.conda:
-        if package.name not in reached and "*" not in "".join(lines):
+        if package.name not in reached:
             said = f"conda's {package.name} {package.version} is locked, and nothing asks for it"
             yield _of(lock, package, "manifest", "unneeded", said, found=package.version)
 

@@ -85,16 +85,20 @@ def _made(found: Exported, options: argparse.Namespace) -> tuple[str, list[str]]
     if options.format == "uv":
         from mlpin.export.uv import uv
 
-        return uv(found), []
+        return uv(found), _without_conda(found)
     if options.format == "pip-constraints":
         from mlpin.export.constraints import constraints
 
-        return constraints(found), []
+        return constraints(found), _without_conda(found)
     if options.format in _OF_CONDA:
         return _for_conda(found, options.format)
     from mlpin.export.requirements import remarks, requirements
 
     return requirements(found, hashes=not options.no_hashes), remarks(found, hashes=not options.no_hashes)
+
+
+def _without_conda(found: Exported) -> list[str]:
+    return ["the conda packages of the lock have no place in this format"] if found.lock.conda else []
 
 
 def _for_conda(found: Exported, form: str) -> tuple[str, list[str]]:

@@ -1,23 +1,25 @@
 """What could be changed to get out of a clash: for each premise the nearest values in each direction, as questions.
 
-A probe lets one premise go in one direction; what the answer then takes says what the line would become.
+Distributions and the target stand here, conda packages in `conda_changes`. A probe lets one premise go in one direction; what the answer then takes says what the line would become.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Protocol
 
 from mlpin.candidate import distribution
+from mlpin.explain import conda_changes
 from mlpin.explain.premises import Elsewhere, Item
+from mlpin.explain.probing import Change, Probe, apart, changed, with_line, with_value
 from mlpin.index.names import version
 from mlpin.resolver.requirements import specifier
-from mlpin.target import parse_glibc
 
 if TYPE_CHECKING:
     from packaging.specifiers import Specifier
     from packaging.version import Version
 
+    from mlpin.conda.record import CondaRecord
     from mlpin.outcome import Resolution
     from mlpin.requirement import Declared
     from mlpin.resolving import Question
@@ -27,88 +29,39 @@ _GLIBCS = (17, 24, 27, 28, 31, 34, 35, 36, 38, 39)
 """glibc 2.x of widespread distributions and of the manylinux images: CentOS 7 to Ubuntu 24.04."""
 
 
-class Change(NamedTuple):
-    """One premise as it would become."""
-
-    item: Item
-    declared: Declared | None = None
-    """The line, for a line."""
-    value: str = ""
-    """Of a fact or an option; empty: it is not said any more."""
-    distance: int = 0
-    """How far it goes, to compare with others."""
-
-
-class Probe(NamedTuple):
-    """A premise let go in one direction."""
-
-    item: Item
-    ask: Callable[[Question], Question]
-    then: Callable[[Resolution], Change | None]
-    """What the premise becomes, by the answer."""
-    direction: str
-    """Probes of a premise in the same direction come one after the other."""
-    easier: Callable[[Question], Question] | None = None
-    """Where the nearest is too hard to find: any that does."""
-    closer: Callable[[Question, Change], Question] | None = None
-    """What lies between the premise and what it would become."""
-
-
 def written(line: Declared) -> str:
-    """A requirement in PEP 508's form, without its marker."""
+    """A requirement in PEP 508's form, without its marker; a MatchSpec for a conda package."""
+    if line.conda:
+        return line.conda
     extras = f"[{','.join(line.extras)}]" if line.extras else ""
     return f"{line.name}{extras}{line.specifier}"
 
 
-def changed(question: Question, changes: Iterable[Change]) -> Question:
-    """The question with the changes made. A line that it does not have stays away."""
-    for change in changes:
-        item = change.item
-        if item.declared is not None and change.declared is not None:
-            question = _with_line(question, item, change.declared)
-        elif item.kind in {"target", "option"}:
-            question = _with_value(question, item.name, change.value)
-    return question
+class Stock(Protocol):
+    """What there is to change to."""
+
+    def versions(self, name: str) -> Sequence[Version]:
+        """Those of a distribution, newest first."""
+        ...
+
+    def records(self, name: str) -> Sequence[CondaRecord]:
+        """The builds of a conda package that are offered, best first."""
+        ...
+
+    def wished(self, name: str) -> Sequence[str]:
+        """What conda packages ask of another one, as MatchSpecs."""
+        ...
 
 
-def _with_line(question: Question, item: Item, new: Declared) -> Question:
-    def put(lines: Sequence[Declared]) -> tuple[Declared, ...]:
-        return tuple(new if line == item.declared else line for line in lines)
-
-    policy = question.policy
-    if item.kind == "requirement":
-        return question._replace(requirements=put(question.requirements))
-    if item.kind == "constraint":
-        return question._replace(policy=policy._replace(constraints=put(policy.constraints)))
-    overrides = {name: put(lines) for name, lines in policy.overrides.items()}
-    return question._replace(policy=policy._replace(overrides=overrides))
-
-
-def _with_value(question: Question, field: str, value: str) -> Question:
-    target = question.target
-    if field == "exclude-newer":
-        return question._replace(policy=question.policy._replace(cutoff=value, cutoffs={}))
-    if field == "python":
-        new = target.but(python=value)
-    elif field == "glibc":
-        new = target.but(platform=target.platform._replace(release=parse_glibc(value)))
-    elif field == "driver":
-        new = target.but(hardware=target.hardware._replace(driver=value))
-    else:
-        assert field == "cuda", field
-        new = target.but(hardware=target.hardware._replace(cuda=f"=={value}" if value else ""))
-    return question._replace(target=new)
-
-
-def probes(
-    item: Item, question: Question, there: Callable[[str], Sequence[Version]], names: Collection[str]
-) -> Iterator[Probe]:
+def probes(item: Item, question: Question, stock: Stock, names: Collection[str]) -> Iterator[Probe]:
     """The directions in which a premise can go, the nearest first.
 
-    `there` has the versions of a package, in order; `names` are the packages whose lines take part.
+    `names` are the packages whose lines take part.
     """
-    if item.declared is not None:
-        yield from _of_line(item, item.declared, there)
+    if item.declared is not None and item.declared.conda:
+        yield from conda_changes.of_line(item, item.declared, question, stock.records(item.name))
+    elif item.declared is not None:
+        yield from _of_line(item, item.declared, stock.versions)
     elif item.kind == "target" and item.name == "python":
         yield from _of_python(item, question)
     elif item.kind == "target" and item.name == "glibc":
@@ -122,10 +75,12 @@ def probes(
     elif item.name == "exclude-newer":
         yield Probe(
             item,
-            lambda asked: _with_value(asked, "exclude-newer", ""),
+            lambda asked: with_value(asked, "exclude-newer", ""),
             lambda found: _until(item, found, names),
             "later",
         )
+    elif question.policy.channels:
+        yield from conda_changes.of_fact(item, question, stock.wished)
 
 
 # -- lines
@@ -160,7 +115,7 @@ def _moved(item: Item, line: Declared, probe: str, old: Version, *, lowest: bool
     """A line whose version goes to what `probe` admits; `old` is the nearest version that it admits now."""
 
     def ask(question: Question) -> Question:
-        asked = _with_line(question, item, line._replace(specifier=probe))
+        asked = with_line(question, item, line._replace(specifier=probe))
         if lowest:
             asked = asked._replace(policy=asked.policy._replace(lowest=asked.policy.lowest | {line.name}))
         return asked
@@ -170,15 +125,15 @@ def _moved(item: Item, line: Declared, probe: str, old: Version, *, lowest: bool
         if pin is None or (pin.version.is_prerelease and not specifier(line.specifier).names_prerelease):
             return None
         new = line._replace(specifier=respecified(line.specifier, pin.version))
-        return Change(item, new, distance=_distance(old, pin.version))
+        return Change(item, new, distance=apart(old.release, pin.version.release))
 
     def closer(question: Question, change: Change) -> Question:
         assert change.declared is not None
         there = version(next(iter(_clauses(change.declared.specifier))).version).public
         bound = f"<{there}" if probe.startswith(">") else f">{there}"
-        return _with_line(question, item, line._replace(specifier=f"{probe},{bound}"))
+        return with_line(question, item, line._replace(specifier=f"{probe},{bound}"))
 
-    easier = (lambda question: _with_line(question, item, line._replace(specifier=probe))) if lowest else None
+    easier = (lambda question: with_line(question, item, line._replace(specifier=probe))) if lowest else None
     pinned = specifier(line.specifier).exact and probe[:1] in "<>"
     return Probe(item, ask, then, probe[:1], easier, closer if pinned else None)
 
@@ -211,25 +166,13 @@ def respecified(text: str, new: Version) -> str:
     return ",".join(kept)
 
 
-def _distance(old: Version, new: Version) -> int:
-    """How far apart two releases are: a patch is near, a major version (or a minor one of 0.x) is far, back farther."""
-    first, second = (*old.release, 0, 0, 0)[:3], (*new.release, 0, 0, 0)[:3]
-    for place, (one, other) in enumerate(zip(first, second, strict=True)):
-        if one != other:
-            early = first[0] == 0
-            weight = (300, 150 if early else 100, 100 if early and first[1] == 0 else 0)[place]
-            step = (50, 10, 1)[place]
-            return weight + step * min(30, abs(one - other)) + (30 if new < old else 0)
-    return 0
-
-
 # -- facts and options
 
 
 def _to(item: Item, value: str, distance: int, direction: str) -> Probe:
     return Probe(
         item,
-        lambda asked: _with_value(asked, item.name, value),
+        lambda asked: with_value(asked, item.name, value),
         lambda _: Change(item, value=value, distance=distance),
         direction,
     )

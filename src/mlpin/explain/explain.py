@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.candidate import distribution
+from mlpin.conda.spec import match_spec
 from mlpin.errors import IndexUnavailable
 from mlpin.explain import premises
-from mlpin.explain.changes import Change, changed, written
+from mlpin.explain.changes import written
+from mlpin.explain.probing import Change, changed
 from mlpin.explain.clash import Budget, Core, Spent, core
 from mlpin.explain.model import Clash, Edit, Explanation, Move, Repair
 from mlpin.explain.reasons import Place, clash, nowhere
@@ -22,6 +25,7 @@ from mlpin.verdict import verdict
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from mlpin.conda.record import CondaRecord
     from mlpin.resolver.view import View
     from mlpin.resolving import Asker, Question
 
@@ -84,6 +88,27 @@ def explanation(
     return _Explaining(questions, asker, options).of(outcome)
 
 
+class _Stock:
+    """What there is to change to."""
+
+    def __init__(self, question: Question, asker: Asker) -> None:
+        self._question = question
+        self._asker = asker
+
+    @cached_property
+    def _view(self) -> View:
+        return self._asker.least(self._question)[0]
+
+    def versions(self, name: str) -> list[Version]:
+        return [version(text) for text in self._view.listing(name).versions]
+
+    def records(self, name: str) -> Sequence[CondaRecord]:
+        return self._view.conda.listed(name)[0] if self._view.conda is not None else ()
+
+    def wished(self, name: str) -> Sequence[str]:
+        return self._view.conda.wished(name) if self._view.conda is not None else ()
+
+
 class _Explaining:
     def __init__(self, questions: Sequence[Question], asker: Asker, options: Options) -> None:
         self._questions = questions
@@ -93,7 +118,6 @@ class _Explaining:
         self._budget = Budget(BUDGET, options.tell, lambda: asker.rejected)
         self._clashes: list[Clash] = []
         self._repairs: Repairs | None = None
-        self._view: View | None = None
         self._hashed = False
         """Whether a line of the clash has hashes, which another version would not have."""
 
@@ -111,7 +135,7 @@ class _Explaining:
             if self._options.every:
                 self._further(first)
             if self._options.repairs:
-                search = (self._options.spell, self._budget, self._there, self._options.shared)
+                search = (self._options.spell, self._budget, _Stock(self._question, self._asker), self._options.shared)
                 self._repairs = Repairs(self._questions, self._asker, *search)
                 self._repairs.search(first)
         except KeyboardInterrupt:
@@ -132,12 +156,6 @@ class _Explaining:
         self._budget.spend("the lines that it hung on")
         found, _ = self._asker.refuse(premises.only(self._question, kept, lines), _PROVING)
         return found if isinstance(found, Conflict) else None
-
-    def _there(self, name: str) -> list[Version]:
-        """The versions of a package, newest first."""
-        if self._view is None:
-            self._view, _ = self._asker.least(self._question)
-        return [version(text) for text in self._view.listing(name).versions]
 
     def _rough(self, conflict: Conflict) -> Core:
         """What the refusal itself says, not yet shrunk."""
@@ -218,8 +236,8 @@ class _Explaining:
     def _notes(self, found: Found, names: Sequence[str]) -> list[str]:
         notes = []
         for name in names:
-            pin = found.resolution.pins[distribution(name)]
-            if pin.notes:
+            pin = found.resolution.pins.get(distribution(name))
+            if pin is not None and pin.notes:
                 notes.append(f"{name} {pin.version}: {pin.notes[0]}")
         target = changed(self._question, found.changes).target
         judged = verdict(self._question.matrix, target, found.resolution)
@@ -234,5 +252,7 @@ def _move(change: Change, solved: Mapping[str, str]) -> Move:
     if change.declared.extras != item.declared.extras:
         gone = sorted({*item.declared.extras} - {*change.declared.extras})
         return Move(f"{item.name}[{','.join(gone)}]", "", "")
+    if item.declared.conda:
+        return Move(item.name, match_spec(item.declared.conda).version.removeprefix("=="), solved.get(item.name, ""))
     old = item.declared.specifier
     return Move(item.name, old.removeprefix("==") if specifier(old).exact else old, solved.get(item.name, ""))

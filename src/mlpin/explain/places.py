@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpin.errors import InputError, UsageError
-from mlpin.explain.changes import Change, written
+from mlpin.explain.changes import written
+from mlpin.explain.probing import Change
 from mlpin.explain.model import Edit
 from mlpin.manifest import edits
 from mlpin.manifest.source_text import bytes_of, decoded, redacted
@@ -152,7 +153,7 @@ class Places:
         assert old is not None
         assert new is not None
         extras = new.extras if new.extras != old.extras else None
-        return edits.respecified(text, old.origin.line, old, new.specifier, extras=extras)
+        return edits.respecified(text, old.origin.line, old, new.conda or new.specifier, extras=extras)
 
     def _set(self, text: str, name: str, change: Change) -> edits.Change | None:
         found = self._in_files(change.item.name)

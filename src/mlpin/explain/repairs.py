@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from mlpin.candidate import distribution
 from mlpin.errors import MlpinError
 from mlpin.explain import premises
-from mlpin.explain.changes import Change, Probe, changed, probes
+from mlpin.explain.changes import Stock, probes
+from mlpin.explain.probing import Change, Probe, changed
 from mlpin.explain.clash import Budget, Core, Spent, core
 from mlpin.explain.premises import Item
 from mlpin.outcome import Conflict, GaveUp, Resolution
 from mlpin.resolver.solve import Effort
 
 if TYPE_CHECKING:
-    from packaging.version import Version
-
     from mlpin.explain.model import Edit
     from mlpin.resolver.view import View
     from mlpin.resolving import Asker, Question
@@ -71,7 +70,7 @@ class _Node(NamedTuple):
 class Repairs:
     """The search for one target. `questions` has that of the target first, then those of the project's others.
 
-    `there` has the versions of a package; `shared` tells whether a field is said for every target.
+    `stock` is what there is to change to; `shared` tells whether a field is said for every target.
     """
 
     def __init__(
@@ -80,14 +79,14 @@ class Repairs:
         asker: Asker,
         spell: Spell,
         budget: Budget,
-        there: Callable[[str], Sequence[Version]],
+        stock: Stock,
         shared: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._questions = questions
         self._asker = asker
         self._spell = spell
         self._budget = budget
-        self._there = there
+        self._stock = stock
         self._shared = shared
         self._queue: list[tuple[int, int, _Node]] = []
         self._seen: set[frozenset[Change]] = set()
@@ -172,7 +171,7 @@ class Repairs:
             others = tuple(change for change in node.changes if change.item != item)
             base = changed(small, others)
             done: set[str] = set()
-            for probe in probes(item, question, self._there, names):
+            for probe in probes(item, question, self._stock, names):
                 # Of a fact's values, ordered by how far they are, the nearest one in a direction is enough.
                 change = None if probe.direction in done else self._answered(probe, base)
                 if change is not None:
@@ -245,5 +244,7 @@ def _must_be_built(resolution: Resolution, change: Change) -> bool:
 
 
 def pins(resolution: Resolution) -> dict[str, str]:
-    """By package, the version that was resolved."""
-    return {name: str(pin.version) for name, pin in resolution.packages.items()}
+    """By package, of both worlds, the version that was resolved."""
+    found = {name: record.version for name, record in resolution.conda.items()}
+    found |= {name: str(pin.version) for name, pin in resolution.packages.items()}
+    return dict(sorted(found.items()))

@@ -37,23 +37,22 @@ def subdir(found: Exported) -> str:
     return named(found.target.platform) if found.target else subdir_of(found.lock.conda)
 
 
-def channels(found: Exported) -> Mapping[str, str]:
-    """The URL of each channel by its name, without a slash at the end; those first that are asked first.
+def channels(found: Exported) -> Sequence[str]:
+    """The URLs of the channels without a slash at the end, those first that are asked first.
 
     A lock has the URLs of files alone: a channel that no package is from has the URL of its neighbours; without any it
     is left out.
     """
-    places: dict[str, str] = {}
+    places: dict[str, set[str]] = {name: set() for name in found.lock.channels}
     for package in found.lock.conda:
         folder = package.url.rpartition("/")[0]
-        places.setdefault(package.channel, folder.removesuffix(f"/{package.subdir}"))
-    alias = next((url.removesuffix(f"/{name}") for name, url in places.items() if url.endswith(f"/{name}")), "")
-    known: dict[str, str] = {}
-    for name in (*found.lock.channels, *places):
-        url = name if "://" in name else places.get(name) or (f"{alias}/{name}" if alias else "")
-        if url:
-            known.setdefault(name, url.rstrip("/"))
-    return {name: public(url) for name, url in known.items()}
+        places.setdefault(package.channel, set()).add(folder.removesuffix(f"/{package.subdir}"))
+    known = [(name, url) for name, urls in places.items() for url in sorted(urls)]
+    alias = next((url.removesuffix(f"/{name}") for name, url in known if url.endswith(f"/{name}")), "")
+    urls: list[str] = []
+    for name, own in places.items():
+        urls += sorted(own) or ([name] if "://" in name else [f"{alias}/{name}"] if alias else [])
+    return list(dict.fromkeys(public(url.rstrip("/")) for url in urls))
 
 
 def specs(package: LockedConda) -> Mapping[str, str]:

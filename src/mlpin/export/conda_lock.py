@@ -29,7 +29,7 @@ def conda_lock(found: Exported) -> str:
     platform = conda.subdir(found)
     metadata = {
         "content_hash": {platform: digest(found.lock.tables)},
-        "channels": [{"url": url, "used_env_vars": []} for url in conda.channels(found).values()],
+        "channels": [{"url": url, "used_env_vars": []} for url in conda.channels(found)],
         "platforms": [platform],
         "sources": sorted({line.file for line in found.lock.lines("requirements") if line.file}),
     }

@@ -19,7 +19,7 @@ def pixi_lock(found: Exported) -> str:
     """The file. Raises `InputError`."""
     packages = sorted(conda.packages(found, "pixi.lock"), key=lambda one: (one.name, one.version))
     wheels = conda.files(found)
-    environment: dict[str, Any] = {"channels": [{"url": f"{url}/"} for url in conda.channels(found).values()]}
+    environment: dict[str, Any] = {"channels": [{"url": f"{url}/"} for url in conda.channels(found)]}
     if wheels:
         environment["indexes"] = list(found.indexes)
     entries = [{"conda": address(one)} for one in packages] + [{"pypi": _place(file)} for _, file in wheels]

@@ -119,7 +119,8 @@ class Catalog:
         assert self._channels is not None
         mine = tuple(channels)
         open_channels = self._channels
-        return self._once(("channels", mine, subdir), lambda: open_channels(mine, subdir)).records(names)
+        opened = self._once(("channels", mine), lambda: open_channels(mine, subdir))
+        return self._once(("channels", mine, subdir), lambda: opened.at(subdir)).records(names)
 
     def sha256(self, artifact: Artifact) -> str:
         """The sha256 of a file whose index states none, computed from its bytes."""

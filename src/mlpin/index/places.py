@@ -62,7 +62,7 @@ def places(settings: Settings) -> Places:
             credentials[url] = login
         return Place(url, setting.name, setting.format == "flat", setting.explicit, setting.origin)
 
-    extra = [place(setting) for setting in settings.extra_indexes or ()]
+    extra = [place(setting) for setting in settings.extra_indexes or () if setting.format != "conda"]
     main = place(settings.index_url) if settings.index_url else Place(DEFAULT_INDEX, origin="default")
     searched: list[Place] = [] if settings.no_index else [*extra, main]
     flat = [place(setting) for setting in settings.find_links or ()]

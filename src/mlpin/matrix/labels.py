@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _LINE = re.compile(r"(?:^|[.+]|(?:pt|torch)\d+)(cu(?:da)?\d+|cpu|rocm\d[\d.]*\d|xpu)")
 _CUDA = re.compile(r"cu(?:da)?(\d+)")
@@ -67,3 +67,18 @@ def is_vendor_build(version: str) -> bool:
         return False
     torch = _TORCH.search(local)
     return built(version) == Built() or bool(torch and torch[3] and int(torch[2]) >= _CONTAINER)
+
+
+def order(text: str, cuda: str = "") -> tuple[Any, tuple[int, ...], tuple[int, ...], str]:
+    """For sorting releases: the newest version, then the newest torch and the newest CUDA that its label names.
+
+    `cuda` is that of a release without a label.
+    """
+    from packaging.version import Version
+
+    of = built(text)
+
+    def numbers(dotted: str) -> tuple[int, ...]:
+        return tuple(int(part) for part in dotted.split(".") if part.isdigit())
+
+    return Version(Version(text).public), numbers(of.torch), numbers(of.cuda or cuda), text

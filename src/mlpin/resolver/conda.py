@@ -76,6 +76,7 @@ class Conda:
         self._virtual = {record.name: record for record in virtual}
         self._roots: list[tuple[str, Callable[[Domain], int], Requirement]] = []
         self._asked: dict[str, None] = {}
+        self._lines: dict[tuple[str, str, Origin], Matched] = {}
         self._network: Network | None = None
         self._state: State | None = None
         self._seen: tuple[Hashable, int] | None = None
@@ -95,7 +96,10 @@ class Conda:
 
     def requirement(self, name: str, text: str, origin: Origin) -> Matched:
         """The requirement that a line on a conda package makes, which counts from then on."""
-        asked = Matched(conda_key(name), match_spec(text), origin)
+        known = self._lines.get((name, text, origin))
+        if known is not None:
+            return known
+        asked = self._lines[name, text, origin] = Matched(conda_key(name), match_spec(text), origin)
         if asked.spec.channel:
             self._shelf.named.add(name)
         self._roots.append((name, lambda domain: domain.matching(asked.spec), asked))
@@ -415,8 +419,8 @@ class Conda:
     def wished(self, other: str) -> list[str]:
         """What all that was reached asks of another package, each wish once, in its own words."""
         found: dict[str, None] = {}
-        for links in self.network.links.values():
-            for asking in links[other].asking if other in links else ():
+        for name, domain in self.network.domains.items():
+            for asking in self.network.asked(name, other, domain.full):
                 found |= dict.fromkeys(spec.text for spec in asking.specs)
         return list(found)
 

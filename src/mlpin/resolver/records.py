@@ -79,7 +79,8 @@ class Shelf:
 
     def _order(self, record: CondaRecord) -> tuple[Any, ...]:
         number = version(record.version)
-        newest = _Reversed(number) if self._policy.resolution != "lowest" else number
+        lowest = self._policy.resolution == "lowest" or record.name in self._policy.lowest
+        newest = number if lowest else _Reversed(number)
         if self._policy.channel_priority == "flexible":
             ranked: tuple[Any, ...] = (record.position, newest)
         else:

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from mlpin.candidate import Candidate, Key, Listing, Rejection
 from mlpin.index.names import version as parsed
 from mlpin.matrix.judge import Facts, Package, asked_of_label, between, capability, label_of, rows
-from mlpin.matrix.labels import built, cuda_of, is_vendor_build
+from mlpin.matrix.labels import built, cuda_of, is_vendor_build, order
 from mlpin.matrix.ranges import stated_within, version, within
 from mlpin.matrix.rule import LABEL, SAME, Rule, any_of, serves
 from mlpin.requirement import Origin
 
 if TYPE_CHECKING:
-    from packaging.version import Version
-
     from mlpin.matrix.matrix import Matrix
     from mlpin.matrix.tables import Family, Line
     from mlpin.requirement import Requirement
@@ -438,17 +436,3 @@ def line_rule(family: str) -> str:
 def _without(facts: Facts, waived: frozenset[str]) -> Facts:
     blank = dict.fromkeys(waived & {"driver", "python", "glibc"}, "")
     return facts._replace(gpus=tuple(gpu for gpu in facts.gpus if f"gpu:{gpu[0]}" not in waived), **blank)
-
-
-def order(text: str, cuda: str = "") -> tuple[Version, tuple[int, ...], tuple[int, ...], str]:
-    """For sorting releases: the newest version, then the newest torch and the newest CUDA that its label names.
-
-    `cuda` is that of a release without a label.
-    """
-    found = parsed(text)
-    of = built(text)
-
-    def numbers(dotted: str) -> tuple[int, ...]:
-        return tuple(int(part) for part in dotted.split(".") if part.isdigit())
-
-    return parsed(found.public), numbers(of.torch), numbers(of.cuda or cuda), text

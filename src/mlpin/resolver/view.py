@@ -72,7 +72,6 @@ class View:
         self.policy = policy
         self._catalog = catalog
         self._sources = sources
-        self._holds: dict[tuple[str, str], bool] = {}
         self._python_fits: dict[str, bool] = {}
         self._offers: Offers = {} if offers is None else offers
         self._extras: dict[tuple[int, str], Candidate] = {}
@@ -99,24 +98,13 @@ class View:
 
     def holds(self, marker: str, extra: str = "") -> bool:
         """Whether a marker holds on the target, with `extra` as its extra."""
-        if not marker:
-            return True
-        known = self._holds.get((marker, extra))
-        if known is None:
-            from packaging.markers import Marker, UndefinedEnvironmentName
-
-            try:
-                known = Marker(marker).evaluate({**self.target.markers, "extra": extra})
-            except UndefinedEnvironmentName:
-                known = False
-            self._holds[marker, extra] = known
-        return known
+        return not marker or self.target.holds(marker, extra)
 
     def roots(self, declared: Iterable[Declared]) -> list[Requirement]:
         """The requirements that the user's lines make on this target, in their order."""
         found: list[Requirement] = []
         lines = [line for line in declared if self.holds(line.marker) and line.name not in self.policy.exclude]
-        if any(line.conda for line in lines):
+        if self.conda is None and any(line.conda for line in lines):
             from mlpin.resolver.conda import side
 
             self.conda = side(self, self._catalog, joint=any(not line.conda for line in lines))
