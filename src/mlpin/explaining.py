@@ -136,6 +136,10 @@ def _said(settings: Settings, field: str, value: str) -> Settings:
             return settings._replace(glibc=value)
         case "driver":
             return settings._replace(driver=value)
+        case "channel-priority":
+            return settings._replace(channel_priority=value)
+        case "accelerator":
+            return settings._replace(accelerator=value)
         case "cuda":
             return settings._replace(cuda=f"=={value}" if value else None)
         case _:

@@ -99,11 +99,14 @@ def test_what_nothing_asks_for() -> None:
     nothing = [
         ("unneeded", f"conda's {name} is locked, and nothing asks for it") for name in ("numpy 1.26.4", "pytorch 2.5.1")
     ]
-    assert said(list(conda.drifts(plan(), made(), ()))) == nothing
-    assert not list(conda.drifts(plan(), made(), {"torch"}))
-    assert said(list(conda.drifts(plan(), made(), {"numpy"}))) == nothing[1:]
+    asked = plan("python")
+    assert said(list(conda.drifts(asked, made(), ()))) == nothing
+    assert not list(conda.drifts(asked, made(), {"torch"}))
+    assert said(list(conda.drifts(asked, made(), {"numpy"}))) == nothing[1:]
     needing = package("lib", tool={"mlpin": {"requires": ["torch>=2"]}})
-    assert not list(conda.drifts(plan(), made(distributions=[needing]), {"lib"}))
+    assert not list(conda.drifts(asked, made(distributions=[needing]), {"lib"}))
+    none = [("unneeded", "the lock has 3 conda packages, and no line asks for any")]
+    assert said(list(conda.drifts(plan(), made(), {"torch"}))) == none
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,7 @@ def test_what_nothing_asks_for() -> None:
     ],
 )
 def test_distributions_that_conda_provides(project: Project, line: str, more: str, message: str) -> None:
-    project.requires(line, mlpin=more)
+    project.requires(line, mlpin=f'{more}\n[tool.mlpin.conda]\ndependencies = ["python"]')
     project.write("pylock.toml", text(target=TARGET, own={"conda": list(PARTS)}))
     ran = project.run("check", "--format", "json")
     found = [one["message"] for one in json.loads(ran.out)["drift"] if one["check"] == "manifest"]

@@ -108,6 +108,12 @@ def _filled(text: str) -> tuple[str, str]:
 
 def _unneeded(lock: Lock, lines: Sequence[str], asked: Collection[str]) -> Iterator[Drift]:
     """What nothing asks for any more, as far as the lock's own edges tell."""
+    from mlpin.conda.pattern import is_plain
+
+    if not lines:
+        said = f"the lock has {len(lock.conda)} conda packages, and no line asks for any"
+        yield Drift("manifest", "unneeded", said, file=lock.shown, line=lock.conda[0].line)
+        return
     if not all(map(is_plain, lines)):
         return  # a pattern: what it was for is not told
     carriers = {name: package.name for name, package in lock.provided.items()}

@@ -1,6 +1,7 @@
 """What could be changed to get out of a clash: for each premise the nearest values in each direction, as questions.
 
-Distributions and the target stand here, conda packages in `conda_changes`. A probe lets one premise go in one direction; what the answer then takes says what the line would become.
+Distributions and the target stand here, conda packages in `conda_changes`. A probe lets one premise go in one
+direction; what the answer then takes says what the line would become.
 """
 
 from __future__ import annotations

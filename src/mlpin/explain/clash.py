@@ -76,18 +76,39 @@ def core(question: Question, conflict: Conflict, asker: Asker, budget: Budget) -
 
     What releases declare makes a better reason than that something cannot be read, where both are there.
     """
-    lines = premises.lines(question)
-    small = premises.only(question, premises.involved(lines, conflict.involved), lines)
-    trusting = _Shrinking(premises.trusting(small), asker, budget)
-    found = trusting.refused()
-    if found is None:
-        return _Shrinking(question, asker, budget).core(conflict.involved)
-    cut = trusting.core(found)
-    return cut._replace(minimal=cut.minimal and trusting.needs_each(cut.items, small))
+    shrinking, groups = _shrinking(question, conflict, asker, budget)
+    cut = shrinking.core(groups)
+    if shrinking.trusts:
+        lines = premises.lines(question)
+        small = premises.only(question, premises.involved(lines, conflict.involved), lines)
+        cut = cut._replace(minimal=cut.minimal and shrinking.needs_each(cut.items, small))
+    return cut
+
+
+def fewest(question: Question, conflict: Conflict, asker: Asker, budget: Budget) -> tuple[Item, ...]:
+    """The premises of the core alone: what they are is all that is asked."""
+    shrinking, groups = _shrinking(question, conflict, asker, budget)
+    return tuple(shrinking.fewest(groups))
+
+
+def _shrinking(
+    question: Question, conflict: Conflict, asker: Asker, budget: Budget
+) -> tuple[_Shrinking, frozenset[Group]]:
+    """What shrinks a question, and what its refusal rests on."""
+    if any(not line.conda for line in question.requirements):
+        lines = premises.lines(question)
+        small = premises.only(question, premises.involved(lines, conflict.involved), lines)
+        trusting = _Shrinking(premises.trusting(small), asker, budget, trusts=True)
+        found = trusting.refused()
+        if found is not None:
+            return trusting, found
+    return _Shrinking(question, asker, budget), conflict.involved
 
 
 class _Shrinking:
-    def __init__(self, question: Question, asker: Asker, budget: Budget) -> None:
+    def __init__(self, question: Question, asker: Asker, budget: Budget, *, trusts: bool = False) -> None:
+        self.trusts = trusts
+        """Whether releases that cannot be read ask for nothing in its question."""
         self._question = question
         self._asker = asker
         self._budget = budget
@@ -99,12 +120,16 @@ class _Shrinking:
         return self._refusal(self._every)[0]
 
     def core(self, groups: frozenset[Group]) -> Core:
-        kept = self._fewest_lines(premises.involved(self._every, groups))
-        kept += self._fewest_others(kept)
+        kept = self.fewest(groups)
         view, roots = self._asker.least(premises.only(self._question, kept, self._every))
         proof = checked(view, roots, complete.BUDGET)
         question = premises.only(self._question, kept, self._every)
         return Core(tuple(kept), question, not self._unsure, _links(view, roots, proof), view)
+
+    def fewest(self, groups: frozenset[Group]) -> list[Item]:
+        """The fewest premises, the lines first."""
+        kept = self._fewest_lines(premises.involved(self._every, groups))
+        return kept + self._fewest_others(kept)
 
     def needs_each(self, kept: Sequence[Item], question: Question) -> bool:
         """Whether no premise can be left out in `question` either, where it counts that something cannot be read."""

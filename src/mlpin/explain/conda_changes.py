@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlpin.conda.spec import match_spec, version
 from mlpin.errors import InputError
@@ -117,7 +117,7 @@ def of_fact(item: Item, question: Question, wished: Callable[[str], Sequence[str
 
 def _values(stated: str, wishes: Sequence[str]) -> list[str]:
     """The versions that wishes speak of, as far as they are newer than the one that is stated; the oldest first."""
-    found = {}
+    found: dict[Any, str] = {}
     for text in wishes:
         for number in _NUMBER.findall(match_spec(text).version):
             try:

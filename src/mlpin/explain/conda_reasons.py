@@ -43,7 +43,9 @@ def asks(conda: Conda, group: Group, edges: Sequence[Edge], lines: Sequence[Requ
         said = f"{said} ({len(asking)} of {len(records)} builds; the other {rest} fall for other reasons)"
     if child.name.startswith("__"):
         there = conda.has(child.name)
-        return Link("metadata", f"{said}; the target has {there or 'none'}", parent.name, (conda.fact(child.name),), "declared")
+        return Link(
+            "metadata", f"{said}; the target has {there or 'none'}", parent.name, (conda.fact(child.name),), "declared"
+        )
     return Link("metadata", said, parent.name, (child.name,), "declared")
 
 

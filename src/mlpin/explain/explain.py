@@ -11,9 +11,9 @@ from mlpin.conda.spec import match_spec
 from mlpin.errors import IndexUnavailable
 from mlpin.explain import premises
 from mlpin.explain.changes import written
-from mlpin.explain.probing import Change, changed
 from mlpin.explain.clash import Budget, Core, Spent, core
 from mlpin.explain.model import Clash, Edit, Explanation, Move, Repair
+from mlpin.explain.probing import Change, changed
 from mlpin.explain.reasons import Place, clash, nowhere
 from mlpin.explain.repairs import Found, Repairs, Spell, pins
 from mlpin.index.names import version

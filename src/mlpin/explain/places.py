@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlpin.errors import InputError, UsageError
 from mlpin.explain.changes import written
-from mlpin.explain.probing import Change
 from mlpin.explain.model import Edit
+from mlpin.explain.probing import Change
 from mlpin.manifest import edits
 from mlpin.manifest.source_text import bytes_of, decoded, redacted
 from mlpin.manifest.toml_lines import TomlFile
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _CODED = {".txt", ".in", ".py"}
 """Suffixes of files that may name their encoding in a comment."""
+_VIRTUAL = "virtual-packages"
 _OPTIONS = {"gpus": "--gpu"}
 
 
@@ -41,7 +42,7 @@ class Places:
 
     def place(self, field: str) -> tuple[str, str, int]:
         """Where a fact of the target or an option was said: in words, the file, the line."""
-        key = "gpus" if field.startswith("gpu:") else "virtual-packages" if field.startswith("__") else field
+        key = "gpus" if field.startswith("gpu:") else field
         if getattr(self._command_line, key.replace("-", "_"), None):
             return _OPTIONS.get(key, f"--{key}"), "", 0
         variable = f"MLPIN_{key.upper().replace('-', '_')}"
@@ -56,7 +57,7 @@ class Places:
             return self.place("driver")
         if key in self._plan.detected or (key == "glibc" and "platform" in self._plan.detected):
             return "detected", "", 0
-        return ("the default" if key in {"glibc", "platform"} else "configuration"), "", 0
+        return ("the default" if key in {"glibc", "platform", "channel-priority"} else "configuration"), "", 0
 
     def shared(self, field: str) -> bool:
         """Whether a field is said for every target of the project, not in the table of one or one of a list."""
@@ -78,8 +79,9 @@ class Places:
                 continue
             top = () if path.name == MLPIN_TOML else ("tool", "mlpin")
             for table in ((*top, "targets", name), top):
-                if key in _table(file.data, table):
-                    return file, table
+                where = (*table, _VIRTUAL) if key.startswith("__") else table
+                if key in _table(file.data, where):
+                    return file, where
         return None
 
     def _files(self) -> Iterable[Path]:
@@ -115,6 +117,8 @@ class Places:
         if name:
             found = self._set(self._text(name) or "", name, change)
             return Edit(found.old, found.new, place, name, found.line) if found else None
+        if key.startswith("__"):
+            return None
         option = f"--{key}"
         old = self._value(key) if place == option else ""
         value = change.value.partition("T")[0] if key == "exclude-newer" else change.value
@@ -128,6 +132,8 @@ class Places:
             "driver": target.hardware.driver,
             "cuda": target.hardware.cuda.removeprefix("=="),
             "exclude-newer": self._project.settings.exclude_newer or "",
+            "channel-priority": self._project.settings.channel_priority or "",
+            "accelerator": target.hardware.accelerator,
         }
         return known.get(key, "")
 

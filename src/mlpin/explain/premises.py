@@ -6,13 +6,15 @@ leave one out never makes a question harder; markers are those of the target all
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mlpin.candidate import PYTHON
 from mlpin.requirement import PathSource, UrlSource, VcsSource
 
 if TYPE_CHECKING:
+    from mlpin.candidate import Key, Rejection
     from mlpin.outcome import Group
     from mlpin.requirement import Declared
     from mlpin.resolver.policy import Policy
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 Elsewhere = UrlSource | VcsSource | PathSource
 """What comes from no index."""
-OPTIONS = ("exclude-newer", "only-binary", "no-binary", "prerelease")
+OPTIONS = ("exclude-newer", "only-binary", "no-binary", "prerelease", "channel-priority")
 OF_TARGET = ("python", "glibc", "platform", "metadata")
 
 
@@ -44,9 +46,20 @@ def lines(question: Question) -> list[Item]:
     found += [Item("constraint", line.name, line) for line in question.policy.constraints]
     for name, overriding in question.policy.overrides.items():
         found += [Item("override", name, line) for line in overriding]
-    if question.requires_python:
+    if question.requires_python and not any(map(partial(_says_python, question), found)):
         found.append(Item("requires-python", "python"))
     return list(dict.fromkeys(found))
+
+
+def _is_python(item: Item) -> bool:
+    """Whether it is a line on conda's Python."""
+    return item.declared is not None and bool(item.declared.conda) and item.name == "python"
+
+
+def _says_python(question: Question, item: Item) -> bool:
+    """Whether it is a line on conda's Python that the project's range of Pythons comes from: one premise with it."""
+    line = item.declared
+    return line is not None and _is_python(item) and line.origin == question.requires_python_origin
 
 
 def involved(items: Iterable[Item], groups: Collection[Group]) -> list[Item]:
@@ -72,14 +85,15 @@ def others(question: Question, view: View, groups: Collection[Group]) -> list[It
     elsewhere = {line.name for line in question.requirements if isinstance(line.source, Elsewhere)}
     if view.conda is not None:
         facts |= view.conda.grounds.facts
-    for name in sorted(names - elsewhere):
-        for one in view.rejections(name):
-            if one.fact:
-                facts[one.fact] = None
-            if one.rule:
-                rules[one.rule] = None
+    for one in _rejections(view, sorted(names - elsewhere), keys):
+        if one.fact:
+            facts[one.fact] = None
+        if one.rule:
+            rules[one.rule] = None
     if any(group.key == PYTHON for group in groups):
         facts["python"] = None
+    if question.python_follows and question.policy.python_said:
+        facts.pop("python", None)  # a line says it
     if question.policy.prerelease in {"disallow", "explicit"}:
         facts["prerelease"] = None
     if "glibc" in facts and "platform" in facts:
@@ -89,17 +103,27 @@ def others(question: Question, view: View, groups: Collection[Group]) -> list[It
     return [*found, *(Item("rule", rule) for rule in rules)]
 
 
+def _rejections(view: View, names: Iterable[str], keys: Iterable[Key]) -> Iterator[Rejection]:
+    for name in names:
+        yield from view.rejections(name)
+    if view.conda is not None:
+        for name in sorted(key.name for key in keys if key.kind == "conda" and not key.name.startswith("__")):
+            yield from (why for _, why in view.conda.listed(name)[1])
+
+
 def only(question: Question, kept: Collection[Item], every: Iterable[Item]) -> Question:
     """The question without those of `every` that are not `kept`."""
     gone = {item for item in every if item not in kept}
     if not gone:
         return question
     waived = question.waived | {item.name for item in gone if not item.is_line}
+    if question.python_follows and question.policy.python_said and any(map(_is_python, gone)):
+        waived |= {"python"}
     target = question.target
     if of_target := frozenset(name for name in waived if name in OF_TARGET or name.startswith("__")):
         target = target.but(waived=of_target)
     requirements = tuple(line for line in question.requirements if Item("requirement", line.name, line) not in gone)
-    without = any(item.kind == "requires-python" for item in gone)
+    without = any(item.kind == "requires-python" or _says_python(question, item) for item in gone)
     return question._replace(
         target=target,
         requirements=requirements,
@@ -122,6 +146,10 @@ def _policy(policy: Policy, gone: Collection[Item], waived: Collection[str], ask
         },
         hashes={name: hashes for name, hashes in policy.hashes.items() if name in asked},
     )
+    if "channel-priority" in waived:
+        changed = changed._replace(channel_priority="disabled")
+    if any(map(_is_python, gone)):
+        changed = changed._replace(python_said=False)
     if "exclude-newer" in waived:
         changed = changed._replace(cutoff="", cutoffs={})
     if "only-binary" in waived:

@@ -62,7 +62,9 @@ def with_line(question: Question, item: Item, new: Declared, value: str = "") ->
     if item.kind == "requirement":
         there = item.declared in question.requirements
         question = question._replace(requirements=put(question.requirements))
-        return _with_python(question, item.declared, new, value) if there and value and new.name == "python" else question
+        return (
+            _with_python(question, item.declared, new, value) if there and value and new.name == "python" else question
+        )
     if item.kind == "constraint":
         return question._replace(policy=policy._replace(constraints=put(policy.constraints)))
     overrides = {name: put(lines) for name, lines in policy.overrides.items()}
@@ -99,8 +101,10 @@ def with_value(question: Question, field: str, value: str) -> Question:
         new = target.but(python=value)
     elif field == "glibc":
         new = target.but(platform=target.platform._replace(release=parse_glibc(value)))
-    elif field in {"driver", "accelerator"}:
-        new = target.but(hardware=target.hardware._replace(**{field: value}))
+    elif field == "driver":
+        new = target.but(hardware=target.hardware._replace(driver=value))
+    elif field == "accelerator":
+        new = target.but(hardware=target.hardware._replace(accelerator=value))
     else:
         assert field == "cuda", field
         new = target.but(hardware=target.hardware._replace(cuda=f"=={value}" if value else ""))

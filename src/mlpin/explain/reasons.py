@@ -100,8 +100,8 @@ def _option(name: str, core: Core) -> str:
     if name == "exclude-newer":
         cutoff = policy.cutoff or ", ".join(filter(None, policy.cutoffs.values()))
         return f"exclude-newer: nothing from {cutoff.removesuffix('T00:00:00Z')} on"
-    if name == "prerelease":
-        return f"prerelease {policy.prerelease}"
+    if name in {"prerelease", "channel-priority"}:
+        return f"{name} {policy.prerelease if name == 'prerelease' else policy.channel_priority}"
     return f"{name} {', '.join(sorted(policy.only_binary if name == 'only-binary' else policy.no_binary))}"
 
 

@@ -14,9 +14,9 @@ from mlpin.candidate import distribution
 from mlpin.errors import MlpinError
 from mlpin.explain import premises
 from mlpin.explain.changes import Stock, probes
-from mlpin.explain.probing import Change, Probe, changed
-from mlpin.explain.clash import Budget, Core, Spent, core
+from mlpin.explain.clash import Budget, Core, Spent, fewest
 from mlpin.explain.premises import Item
+from mlpin.explain.probing import Change, Probe, changed
 from mlpin.outcome import Conflict, GaveUp, Resolution
 from mlpin.resolver.solve import Effort
 
@@ -101,7 +101,7 @@ class Repairs:
     def search(self, first: Core) -> None:
         """Fill `found`, best first. Stops at the budget, which `finished` tells."""
         try:
-            self._expand(_Node((), frozenset()), 0, first)
+            self._expand(_Node((), frozenset()), 0, first.items)
             tried = 0
             while self._queue and tried < _SOLVES:
                 _, _, node = heappop(self._queue)
@@ -136,13 +136,13 @@ class Repairs:
                 return
             if isinstance(outcome, Conflict):
                 try:
-                    cut = core(asked, outcome, self._asker, self._budget)
+                    clashing = fewest(asked, outcome, self._asker, self._budget)
                 except MlpinError:
                     return
                 changed_lines = {change.declared for change in node.changes}
                 # With what was changed in it, it is the same trouble further on.
-                self.other_clash |= number == 0 and not any(item.declared in changed_lines for item in cut.items)
-                self._expand(node, number, cut)
+                self.other_clash |= number == 0 and not any(item.declared in changed_lines for item in clashing)
+                self._expand(node, number, clashing)
                 return
             if not isinstance(outcome, Resolution) or _without_extra(outcome, view, node.changes):
                 return
@@ -154,12 +154,12 @@ class Repairs:
         """Whether a change is one for the target of that number: what is said of one target alone is not."""
         return not number or change.item.is_line or self._shared(change.item.name)
 
-    def _expand(self, node: _Node, number: int, cut: Core) -> None:
+    def _expand(self, node: _Node, number: int, clashing: Sequence[Item]) -> None:
         """Put into the queue what the changes of a clash add to those that were made."""
         made = {change.declared: change.item for change in node.changes if change.declared is not None}
         originals = [
             made.get(item.declared, item) if item.declared else item
-            for item in cut.items
+            for item in clashing
             if item.kind != "rule" and (item.is_line or not number or self._shared(item.name))
         ]
         context = node.context | {item for item in originals if item.is_line}

@@ -15,7 +15,7 @@ from mlpin.errors import InputError
 from mlpin.lock.conda import LockedConda, bare, ordered
 
 _LOCK = re.compile(r"pylock(?P<target>\.[^.]+)?\.toml")
-_UNSAFE = re.compile(r"[\s$#~%]|^-")
+_UNSAFE = re.compile(r"[\s$#%]|^[-~]")
 """What clients take out of a path, or put something else for."""
 
 

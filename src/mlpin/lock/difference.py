@@ -191,7 +191,7 @@ def _conda_compared(old: LockedConda | None, new: LockedConda | None) -> tuple[P
         details.append(Detail("build", old.build, new.build))
     kind = kind or ("source" if details else None)
     alarms: list[Alarm] = []
-    # The same build may stand as .conda and as .tar.bz2, and a channel of another's packages is built anew.
+    # One build is there as .conda and as .tar.bz2, and another channel builds under the same name.
     if kind is None and old.filename == new.filename:
         for algorithm in sorted(old.hashes.keys() & new.hashes.keys(), key=lambda one: one != "sha256"):
             before, after = old.hashes[algorithm], new.hashes[algorithm]

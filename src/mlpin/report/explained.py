@@ -130,7 +130,8 @@ def _changed(old: str, new: str) -> tuple[str, str]:
     (old, old_comment), (new, new_comment) = (_COMMENT.match(one).groups() for one in (old, new))  # type: ignore[union-attr]
     if old_comment != new_comment:
         old, new = old + (old_comment or ""), new + (new_comment or "")
-    (old, new) = (one.rstrip(",").strip("\"'") if one[0] in "\"'" else one for one in (old, new))
+    (old, new) = (one.removeprefix("- ") for one in (old, new))
+    (old, new) = (one.rstrip(",").strip("\"'") if one[:1] in "\"'" else one for one in (old, new))
     if len(old) + len(new) <= _LONG:
         return old, new
     start = _common(old, new)

@@ -108,6 +108,8 @@ class Provider(AbstractProvider["Requirement", Candidate, Key]):
         if not dropped:
             return matches(self.view, identifier, asked)
         found = matches(self.view, identifier, asked)
+        if isinstance(found, Live):
+            return Live(lambda: (candidate for candidate in found if id(candidate) not in dropped))
         if callable(found):
             return lambda: (candidate for candidate in found() if id(candidate) not in dropped)
         return [candidate for candidate in found if id(candidate) not in dropped]
@@ -119,6 +121,28 @@ class Provider(AbstractProvider["Requirement", Candidate, Key]):
         return self.view.requires(candidate)
 
 
+class Live(Sequence[Candidate]):
+    """Candidates that are looked for each time that they are asked for: what is decided meanwhile counts.
+
+    resolvelib keeps what a function has given it, and looks at a sequence anew.
+    """
+
+    def __init__(self, search: Callable[[], Iterator[Candidate]]) -> None:
+        self._search = search
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return self._search()
+
+    def __bool__(self) -> bool:
+        return next(self._search(), None) is not None
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, place: Any) -> Any:
+        return list(self)[place]
+
+
 def matches(
     view: View,
     key: Key,
@@ -127,7 +151,7 @@ def matches(
     everything: bool = False,
     liberal: bool = False,
     held_back: dict[Candidate, None] | None = None,
-) -> list[Candidate] | Callable[[], Iterator[Candidate]]:
+) -> Sequence[Candidate] | Callable[[], Iterator[Candidate]]:
     """The candidates of `key` that satisfy all that is asked and the user's constraints, in the order to try them.
 
     Final versions come before pre-releases, as with uv, unless the policy is `allow`. With `everything` pre-releases
@@ -141,7 +165,7 @@ def matches(
     conda = view.conda
     if key.kind == "conda":
         assert conda is not None
-        return lambda: conda.candidates(key, asked)
+        return Live(lambda: conda.candidates(key, asked))
     if key.kind != "pypi":
         return [view.python] if key == view.python.key and all(one.admits(view.python) for one in asked) else []
     restricting: Sequence[Requirement] = asked
@@ -224,7 +248,7 @@ def matches(
             yield from search()
             yield from fitting
 
-    return in_both_worlds
+    return Live(in_both_worlds)
 
 
 def allowed(view: View, name: str, pins: Sequence[Candidate], asked: Sequence[Requirement]) -> bool:
