@@ -286,7 +286,7 @@ class Candidate:
         return self.key.name
 
     def __str__(self) -> str:
-        return f"{self.key} {self.version}"
+        return f"{self.key} {self.record.version if self.record is not None else self.version}"
 
     def __repr__(self) -> str:
         return f"<{self}>"

@@ -76,15 +76,19 @@ def why(result: LockResult, options: RunOptions, name: str) -> Why:
 def why_not(result: LockResult, options: RunOptions, wanted: str, tell: Callable[[str], None] | None = None) -> WhyNot:
     """What holds a requirement back on the first target, or what would move with it."""
     target = result.targets[0]
-    line = newer.wanted(wanted)
     asked = _asked(result, target, options)
     places = _places(result, target, options)
     said = Options(places.place, places.spell, tell=tell, indexes=result.indexes)
     old = lock_file.read(target.plan.lock)
-    now: Mapping[str, str] = old.versions if old else {}
+    builds = {name: version for name, (version, _) in old.builds.items()} if old else {}
+    now: Mapping[str, str] = {**builds, **old.versions} if old else {}
+    conda = {*builds, *(one.name for one in asked.question.requirements if one.conda)}
     if not now:
         outcome, _ = asked.asker.answer(asked.question)
-        now = pins(outcome) if isinstance(outcome, Resolution) else {}
+        if isinstance(outcome, Resolution):
+            now = pins(outcome)
+            conda |= outcome.conda.keys() - outcome.packages.keys()
+    line = newer.wanted(wanted, conda)
     return newer.why_not(line, asked.question, asked.asker, now, said)
 
 

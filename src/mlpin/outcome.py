@@ -62,6 +62,11 @@ class Resolution(NamedTuple):
         return dict(sorted(found.items()))
 
     @property
+    def carried(self) -> dict[str, str]:
+        """By distribution that a conda package stands in for, its version."""
+        return {key.name: str(pin.version) for key, pin in self.pins.items() if pin.carrier and not key.extra}
+
+    @property
     def conda(self) -> dict[str, CondaRecord]:
         """The conda packages by name, sorted; virtual ones left out."""
         found = {key.name: pin.record for key, pin in self.pins.items() if key.kind == "conda" and pin.record}

@@ -52,6 +52,11 @@ class TargetResult(NamedTuple):
     notes: Sequence[tuple[str, str]] = ()
     """(package, what to know of it)."""
     packages: int = 0
+    """All of them, those of conda among them."""
+    conda: int = 0
+    """Those of conda."""
+    beside: str = ""
+    """The name of the file for conda's clients, if there is one."""
     fresh: bool = False
     """Whether there was no lock before."""
     rewritten: bool = False
@@ -128,7 +133,8 @@ def lock(options: RunOptions, on_event: Event | None = None, progress: Progress 
     for plan in project.plans:
         old = olds[plan.lock]
         if old and _holds(old, prints[plan.lock]) and not options.upgrade and not options.refresh:
-            results.append(TargetResult(plan, None, packages=len(old.names) + len(old.builds)))
+            count = len(old.builds)
+            results.append(TargetResult(plan, None, packages=len(old.names) + count, conda=count, beside=old.beside))
             aligned = {**old.versions, **aligned}
             continue
         if catalog is None:
@@ -293,6 +299,8 @@ def _lock_target(
         changes(old, outcome, view, options.upgrade, commits),
         notes,
         len(pins) + len(outcome.conda),
+        len(outcome.conda),
+        conda.file if conda is not None else "",
         fresh=old is None,
         rewritten=True,
         difference=_difference(project, plan, tables) if old else None,

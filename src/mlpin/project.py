@@ -253,6 +253,7 @@ def _plan(
     open_python = False
     platform = command_line.platform or one.platform or settings.platform
     glibc = command_line.glibc or one.glibc or settings.glibc
+    python = python or _only_python(read)
     before: Mapping[str, Any] = {}
     if not one.name and (python is None or platform is None):
         before = _detected_before(lock)
@@ -353,6 +354,14 @@ def allows(requires_python: str, python: str) -> bool:
     return PythonRange(specifier(requires_python), Origin("target")).admits(
         Candidate(PYTHON, pythons[0], pythons=pythons)
     )
+
+
+def _only_python(read: Manifest) -> str | None:
+    """The one minor version that the project allows; None where it allows several."""
+    if not read.requires_python:
+        return None
+    allowed = [text for minor in range(6, LATEST_PYTHON + 6) if allows(read.requires_python, text := f"3.{minor}")]
+    return allowed[0] if len(allowed) == 1 else None
 
 
 def _detect_python(read: Manifest) -> str:

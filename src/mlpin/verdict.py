@@ -46,7 +46,9 @@ def verdict(matrix: Matrix, target: Target, resolution: Resolution) -> Verdict:
         tables["matrix"] = {"version": matrix.version, "digest": matrix.digest}
         if matrix.off:
             tables["matrix"]["off"] = dict(sorted(matrix.off.items()))
-    notes = [_said(finding) for finding in judge(matrix, packages, facts)]
+    # What conda carries is judged with the rest; how conda built it is not what is known of wheels.
+    carried = [Package(name, version, wheel=False) for name, version in sorted(resolution.carried.items())]
+    notes = [_said(finding) for finding in judge(matrix, [*packages, *carried], facts)]
     return Verdict(tables, rules, [*notes, *_unknown(matrix, packages, facts)])
 
 

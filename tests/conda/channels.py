@@ -43,6 +43,7 @@ def package(
     number: int | None = None,
     noarch: str = "",
     kind: str = "conda",
+    entry_points: Iterable[str] = (),
     **more: Any,
 ) -> Package:
     """A package with `files` (by path below the prefix); `kind` is `conda` or `tar.bz2`, `more` goes into its record.
@@ -85,7 +86,7 @@ def package(
     }
     if noarch == "python":
         info["info/link.json"] = json.dumps(
-            {"noarch": {"type": "python", "entry_points": []}, "package_metadata_version": 1}
+            {"noarch": {"type": "python", "entry_points": [*entry_points]}, "package_metadata_version": 1}
         ).encode()
     stem = f"{name}-{version}-{build}"
     data = bz2.compress(_tar(info | payload)) if kind == "tar.bz2" else _conda(stem, info, payload)

@@ -24,11 +24,15 @@ def provides(record: CondaRecord) -> tuple[str, ...]:
     one that has not (`pytorch-gpu`, `opencv`), or needs no Python itself, stands in for nothing: what it
     depends on does.
     """
-    if not _for_python(record):
-        return ()
-    known = _different().get(record.name)
+    found = may_provide(record.name)
+    return found if found and _for_python(record) else ()
+
+
+def may_provide(name: str) -> tuple[str, ...]:
+    """What `provides` says of the packages of a name that are for Python."""
+    known = _different().get(name)
     if known is None:  # a leading underscore marks helpers, and no distribution has one
-        return () if record.name.startswith("_") else (normalise(record.name),)
+        return () if name.startswith("_") else (normalise(name),)
     return known
 
 

@@ -65,21 +65,18 @@ Test = Callable[[CondaRecord], bool]
 class MatchSpec:
     """What a MatchSpec asks of a record. It remembers what it said of each version and build."""
 
-    __slots__ = ("_builds", "_fields", "_names", "_others", "_versions", "text")
+    __slots__ = ("_builds", "_fields", "_names", "_others", "_versions", "name", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         """As it was written, with the credentials that a URL in it may have."""
         fields = self._fields = _read(text)
+        self.name = fields["name"]
+        """In lower case; `*`, a glob or a regular expression where it does not name one package."""
         self._names = None if is_plain(self.name) else pattern(self.name)
         self._versions = version_spec(self.version) if self.version else None
         self._builds = pattern(self.build) if self.build else None
         self._others = tuple(_test(key, value) for key, value in fields.items() if key not in _OWN)
-
-    @property
-    def name(self) -> str:
-        """In lower case; `*`, a glob or a regular expression where it does not name one package."""
-        return self._fields["name"]
 
     @property
     def version(self) -> str:

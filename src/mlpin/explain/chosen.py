@@ -11,6 +11,7 @@ from mlpin.requirement import Origin
 
 if TYPE_CHECKING:
     from mlpin.matrix.rule import Rule
+    from mlpin.outcome import Edge, Resolution
 
 Kind = RejectionKind | Literal["bound", "locked", "lowest", "source", "moves", "clash", "untried"]
 
@@ -23,6 +24,16 @@ class Chain(NamedTuple):
 
     def passes(self, name: str) -> bool:
         return any(parent.startswith((f"{name} ", f"{name}[")) for parent in self.parents)
+
+
+def chain_of(edge: Edge, resolution: Resolution) -> Chain:
+    """The shortest way from an edge to the user's own line: the first edge of each key is the nearest to one."""
+    origin, parents = edge.requirement.origin, []
+    while edge.parent is not None and origin.kind == "candidate":
+        parents.append(str(edge.parent))
+        edge = resolution.edges[edge.parent.key][0]
+        origin = edge.requirement.origin
+    return Chain(tuple(parents), origin)
 
 
 class Bound(NamedTuple):
@@ -74,6 +85,8 @@ class Build(NamedTuple):
     ahead: Sequence[Newer] = ()
     """Builds of the same version that would go before it."""
     notes: Sequence[str] = ()
+    stands_for: Sequence[str] = ()
+    """The distributions of PyPI that a conda package stands in for."""
 
 
 class Why(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from mlpin.candidate import Candidate
+from mlpin.candidate import Candidate, Key
 from mlpin.errors import IndexUnavailable
 from mlpin.explain import premises
 from mlpin.explain.premises import Item
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _EFFORT = Effort(patience=50, stubborn=False)
 WORK = 40_000
 """Candidates rejected in all: some seconds."""
+_PYTHON, _ABI = Key("conda", "python"), Key("conda", "python_abi")
 _SEARCHES = 400
 """Searches for fewer links, each over the few packages of a clash."""
 
@@ -219,7 +220,9 @@ def _structural(requirement: Requirement) -> bool:
 def _links(view: View, roots: Sequence[Requirement], proof: complete.Verdict) -> tuple[Edge, ...]:
     """The edges of the fewest groups without which the roots are no longer impossible."""
     groups = [group_of(edge) for edge in proof.met if edge.parent is not None and not _structural(edge.requirement)]
-    kept = list(dict.fromkeys(groups))
+    # What a build asks of Python says more than what it asks of python_abi: it goes last.
+    plain = [Group(group.parent, _PYTHON) for group in groups if group.key == _ABI]
+    kept = list(dict.fromkeys([*plain, *groups]))
     searches = 0
     for group in reversed(kept):
         if group not in kept or searches >= _SEARCHES:

@@ -2,59 +2,156 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mlpin.conda.spec import version
+from mlpin.conda.spec import MatchSpec, match_spec, version
+from mlpin.errors import InputError
 from mlpin.explain.model import Link
-from mlpin.explain.spans import which
 from mlpin.index.url import redacted
 from mlpin.resolver.requirements import Matched
 
 if TYPE_CHECKING:
     from mlpin.candidate import Rejection
     from mlpin.conda.record import CondaRecord
-    from mlpin.outcome import Edge, Group
+    from mlpin.outcome import Group
     from mlpin.requirement import Requirement
     from mlpin.resolver.conda import Conda
 
 _SPELLED = 4
 """So many different wishes are told one by one."""
 _REASONS = 2
+_BEFORE_FINAL = re.compile(r"(<[0-9.]*?)(?:\.0)*\.?a0(?=$|[,|])")
+_LINE = re.compile(
+    r"([0-9]+(?:\.[0-9]+)*)\.?\*|(?P<one>[0-9]+(?:\.[0-9]+)*)\|(?P=one)\.\*|>=([0-9]+(?:\.[0-9]+)*),<(?P<end>[0-9.]+)"
+)
+"""What asks for one release line."""
+_VERB = {"is": "are", "has": "have", "was": "were", "needs": "need"}
+
+Lines = Callable[[str], Sequence["Requirement"]]
+"""What the user's lines say of a package."""
 
 
-def asks(conda: Conda, group: Group, edges: Sequence[Edge], lines: Sequence[Requirement]) -> Link:
-    """What the builds of a package ask of another one, as far as the user's lines on it leave any."""
+def asks(conda: Conda, group: Group, groups: Iterable[Group], lines: Lines) -> Iterator[Link]:
+    """What the builds of a package ask of another one, as far as the user's lines and the other links leave any."""
     parent, child = group.parent, group.key
     assert parent is not None
-    records = conda.asked_for(parent.name, lines)
-    wishes: dict[str, list[CondaRecord]] = {}
-    for record in records:
-        for text in conda.wishes(record, child.name):
-            wishes.setdefault(text, []).append(record)
-    if not wishes:
-        wishes = {str(edge.requirement): [edge.parent.record] for edge in edges if edge.parent and edge.parent.record}
-    asking = list({id(record): record for some in wishes.values() for record in some}.values())
-    who = f"{parent.name} {which(version(record.version) for record in asking)}"
-    many = len({record.version for record in asking}) > 1
-    said = f"{who} {'need' if many else 'needs'} {_wishes(wishes)}"
-    if len(asking) < len(records):
-        rest = len(records) - len(asking)
-        said = f"{said} ({len(asking)} of {len(records)} builds; the other {rest} fall for other reasons)"
-    if child.name.startswith("__"):
-        there = conda.has(child.name)
-        return Link(
-            "metadata", f"{said}; the target has {there or 'none'}", parent.name, (conda.fact(child.name),), "declared"
-        )
-    return Link("metadata", said, parent.name, (child.name,), "declared")
+    left = _left(conda, parent.name, groups, lines, frozenset())
+    there = () if child.name.startswith("__") else conda.listed(child.name)[0]
+    for required in (True, False):
+        wishes: dict[MatchSpec, list[CondaRecord]] = {}
+        for record in left:
+            for spec, needed in conda.wishes(record, child.name):
+                if needed == required:
+                    wishes.setdefault(spec, []).append(record)
+        if not wishes:
+            continue
+        asking = list({id(record): record for some in wishes.values() for record in some}.values())
+        part = f"{len(asking)} of {len(left)} builds" if len(asking) < len(left) else ""
+        who, many = f"{parent.name} {which(asking, part)}", len({record.version for record in asking}) > 1
+        what = _own(child.name, wishes, there) or f"{child.name} {_wishes(wishes, there)}"
+        verb = ("need" if required else "go only with") if many else ("needs" if required else "goes only with")
+        text = f"{who} {'each ' * what.startswith('the ')}{verb} {what}"
+        if child.name.startswith("__"):
+            text = f"{text}; the target has {conda.has(child.name) or 'none'}"
+        ends = (conda.fact(child.name),) if child.name.startswith("__") else (child.name,)
+        yield Link("metadata", text, parent.name, ends, "declared")
 
 
-def _wishes(wishes: dict[str, list[CondaRecord]]) -> str:
-    texts = list(wishes)
+def _left(
+    conda: Conda, name: str, groups: Iterable[Group], lines: Lines, above: frozenset[str]
+) -> Sequence[CondaRecord]:
+    """The builds that the user's lines leave, and what those who need the package among the links ask of it."""
+    groups, found = list(groups), conda.asked_for(name, lines(name))
+    for group in groups:
+        if group.parent is None or group.parent.kind != "conda" or group.key.name != name or group.parent.name in above:
+            continue
+        specs: dict[MatchSpec, None] = {}
+        parents = _left(conda, group.parent.name, groups, lines, above | {name})
+        for parent in parents:
+            asked = [spec for spec, required in conda.wishes(parent, name) if required]
+            if not asked:
+                break
+            specs |= dict.fromkeys(asked)
+        else:
+            fitting = [record for record in found if any(spec.admits(record) for spec in specs)]
+            found = fitting or found
+    return found
+
+
+def which(records: Iterable[CondaRecord], more: str = "") -> str:
+    """The versions as the channel writes them: `2.4.0`, `2.3.1 and 2.4.0`, `0.15.1 to 0.20.1 (14 versions)`."""
+    found = sorted({record.version for record in records}, key=version)
+    if len(found) < 3:
+        return " and ".join(found) + (f" ({more})" if more else "")
+    return f"{found[0]} to {found[-1]} ({', '.join(filter(None, (f'{len(found)} versions', more)))})"
+
+
+# -- what is wished
+
+
+def _own(name: str, wishes: Mapping[MatchSpec, Sequence[CondaRecord]], there: Sequence[CondaRecord]) -> str:
+    """The words for wishes each of which is for the version of who asks; empty where that is not so."""
+    if len(wishes) <= _SPELLED:
+        return ""
+    for spec, records in wishes.items():
+        versions = {record.version for record in there if spec.admits(record)}
+        if any(versions - {record.version} for record in records):
+            return ""
+    return f"the {name} of their own version{_builds(wishes)}"
+
+
+def _builds(wishes: Iterable[MatchSpec]) -> str:
+    """What the builds that are asked for have in common, if it is more than a letter."""
+    builds = [spec.build for spec in wishes]
+    words = [re.match("[a-z]*", build)[0] for build in builds]  # type: ignore[index]
+    return f", in a build {words[0]}*" if len(words[0]) > 1 and len({*words}) == 1 else ""
+
+
+def _wishes(wishes: Mapping[MatchSpec, object], there: Sequence[CondaRecord]) -> str:
+    """The wishes after the name of what they are for."""
+    texts = sorted(dict.fromkeys(_short(spec, there) for spec in wishes), key=_natural)
     if len(texts) <= _SPELLED:
-        return " or ".join(texts)
-    shown = [*texts[: _SPELLED - 1], texts[-1]]
-    return f"{', '.join(shown[:-1])} … or {shown[-1]} ({len(texts)} kinds)"
+        return " or ".join(filter(None, texts)) or "in any version"
+    admitted = [record for record in there if any(spec.admits(record) for spec in wishes)]
+    if admitted:
+        return which(admitted) + _builds(wishes)
+    return f"{texts[0]} … or {texts[-1]} ({len(texts)} kinds), none of which there is"
+
+
+def _natural(text: str) -> list[int]:
+    return [int(number) for number in re.findall("[0-9]+", text)]
+
+
+def _short(spec: MatchSpec, there: Sequence[CondaRecord]) -> str:
+    """A wish without its name, in the shortest form that means the same for what there is."""
+    tail = f" {spec.build}" if spec.build else ""
+    text = _BEFORE_FINAL.sub(r"\1", spec.version)
+    text = text if _alike(spec, f"{spec.name} {text}{tail}", there) else spec.version
+    if found := _LINE.fullmatch(text):
+        first, last = next(filter(None, found.groups())), found["end"]
+        if not last or last == _after(first):
+            line = f"{first}{tail}"
+            return line if _alike(spec, f"{spec.name} {first}.*{tail}", there) else f"{text}{tail}"
+    return f"{text}{tail}"
+
+
+def _after(number: str) -> str:
+    """The release line after one: `3.10` after `3.9`."""
+    head, dot, last = number.rpartition(".")
+    return f"{head}{dot}{int(last) + 1}"
+
+
+def _alike(spec: MatchSpec, other: str, there: Sequence[CondaRecord]) -> bool:
+    try:
+        read = match_spec(other)
+    except InputError:
+        return False
+    return all(spec.admits(record) == read.admits(record) for record in there)
+
+
+# -- what there is
 
 
 def offered(conda: Conda, name: str, lines: Sequence[Requirement]) -> Iterator[Link]:
@@ -63,28 +160,30 @@ def offered(conda: Conda, name: str, lines: Sequence[Requirement]) -> Iterator[L
         return
     records, rejected = conda.listed(name)
     channels = ", ".join(redacted(channel) for channel in conda.channels) or "no channel"
-    where = f"{channels} for {conda.subdir} and noarch"
     if not records and not rejected:
+        where = f"{channels} for {conda.subdir} and noarch"
         yield Link("unknown", f"{name} is in none of the channels ({where}); is the name right?", name, (), "index")
         return
     for one in lines:
         if isinstance(one, Matched) and not any(one.spec.admits(record) for record in records):
-            yield from _rejected(name, [why for record, why in rejected if one.spec.admits(record)])
-            if records:
-                versions = which(version(record.version) for record in records)
-                text = f"no build of {name} is `{one.spec}`; {channels} has {versions} in {len(records)} builds"
-            else:
-                text = f"no build of {name} is offered"
-            yield Link("offered", text, name, (), "index")
+            yield from _rejected(name, [(record, why) for record, why in rejected if one.spec.admits(record)])
+            has = f"{channels} has {which(records)} in {_count(len(records))}" if records else "none is offered"
+            yield Link("offered", f"no build of {name} is `{one.spec.text}`; {has}", name, (), "index")
             return
 
 
-def _rejected(name: str, rejections: Sequence[Rejection]) -> Iterator[Link]:
-    groups: dict[str, list[Rejection]] = {}
-    for one in rejections:
-        groups.setdefault(one.reason, []).append(one)
+def _rejected(name: str, rejections: Sequence[tuple[CondaRecord, Rejection]]) -> Iterator[Link]:
+    groups: dict[str, list[tuple[CondaRecord, Rejection]]] = {}
+    for record, one in rejections:
+        groups.setdefault(one.reason, []).append((record, one))
     for reason, group in list(groups.items())[:_REASONS]:
-        more = f" ({len(group)} builds)" if len(group) > 1 else ""
-        text = f"{name} {group[0].version}{more} {reason}"
-        fact = group[0].fact
-        yield Link("offered", text, name, (fact,) if fact else (), "index", group[0].rule)
+        verb, _, rest = reason.partition(" ")
+        many = len({record.version for record, _ in group}) > 1
+        told = f"{_VERB[verb]} {rest}" if many and verb in _VERB else reason
+        records, first = [record for record, _ in group], group[0][1]
+        ends = (first.fact,) if first.fact else ()
+        yield Link("offered", f"{name} {which(records)} {told}", name, ends, "index", first.rule)
+
+
+def _count(builds: int) -> str:
+    return "1 build" if builds == 1 else f"{builds} builds"

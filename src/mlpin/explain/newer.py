@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlpin.candidate import Candidate, Key, Rejection, distribution
 from mlpin.errors import MlpinError
-from mlpin.explain.chosen import Bound, Build, Chain, Newer, Reason, Why, moved
+from mlpin.explain.chosen import Bound, Build, Chain, Newer, Reason, Why, chain_of, moved
 from mlpin.explain.clash import Budget, core
 from mlpin.explain.reasons import Place, clash
 from mlpin.explain.repairs import pins
@@ -41,16 +41,6 @@ Versions = Sequence[tuple["Version", Builds]]
 """Versions, the newest first, each with its builds."""
 
 
-def _chain(edge: Edge, resolution: Resolution) -> Chain:
-    """The shortest way from an edge to the user's own line: the first edge of each key is the nearest to one."""
-    origin, parents = edge.requirement.origin, []
-    while edge.parent is not None and origin.kind == "candidate":
-        parents.append(str(edge.parent))
-        edge = resolution.edges[edge.parent.key][0]
-        origin = edge.requirement.origin
-    return Chain(tuple(parents), origin)
-
-
 def _asked(name: str, resolution: Resolution, view: View) -> list[_Asked]:
     """What is asked of a package, each bound once."""
     found: dict[tuple[str, Chain], tuple[Specifier, list[str]]] = {}
@@ -60,7 +50,7 @@ def _asked(name: str, resolution: Resolution, view: View) -> list[_Asked]:
         if isinstance(one, Specified | Sourced):
             limit = one.specifier if isinstance(one, Specified) else specifier("")
             said = f" @ {_address(one.source)}" if isinstance(one, Sourced) else limit.text
-            found.setdefault((said, _chain(edge, resolution)), (limit, []))[1].append(one.key.extra)
+            found.setdefault((said, chain_of(edge, resolution)), (limit, []))[1].append(one.key.extra)
     alike: dict[tuple[str, Origin | None], list[_Asked]] = {}
     for (said, chain), (limit, extras) in found.items():
         inside = ",".join(filter(None, extras))
@@ -209,7 +199,7 @@ class Telling:
                     text = f"{other} {asks.said}" if asks is theirs else f"it {asks.said}, and there is {other}"
                     # Which build there is of a package of the same family follows from this one.
                     firm = asks is theirs and not (family and other.name in family.packages)
-                    chain = _chain(resolution.edges[other.key][0], resolution) if firm else None
+                    chain = chain_of(resolution.edges[other.key][0], resolution) if firm else None
                     yield Reason("rule", text, chain=chain).by(asks.rule)
                 elif isinstance(mine, OnLine) and isinstance(theirs, OnLine):
                     text = f"it is built for {mine.label}, and {other} for {theirs.label}"

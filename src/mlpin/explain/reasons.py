@@ -165,7 +165,7 @@ class _Telling:
         assert parent is not None
         first = edges[0].requirement
         if parent.kind == "conda" and self._view.conda is not None:
-            yield conda_reasons.asks(self._view.conda, group, edges, self._lines.get(parent.name, ()))
+            yield from conda_reasons.asks(self._view.conda, group, self._groups, lambda name: self._lines.get(name, ()))
             return
         asking = [edge.parent.version for edge in edges if edge.parent is not None]
         if isinstance(first, Ruled):

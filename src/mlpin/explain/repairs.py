@@ -240,7 +240,7 @@ def _best(found: Sequence[Found]) -> list[Found]:
 
 def _must_be_built(resolution: Resolution, change: Change) -> bool:
     pin = resolution.pins.get(distribution(change.item.name)) if change.declared is not None else None
-    return pin is not None and pin.source is None and not pin.wheels
+    return pin is not None and pin.source is None and not pin.carrier and not pin.wheels
 
 
 def pins(resolution: Resolution) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from mlpin.candidate import distribution
@@ -12,6 +13,7 @@ from mlpin.explain.newer import Telling
 from mlpin.explain.reasons import Place, nowhere
 from mlpin.explain.repairs import pins
 from mlpin.index.names import version
+from mlpin.manifest import conda_lines
 from mlpin.manifest.pep508 import declared, name_of
 from mlpin.outcome import Resolution
 from mlpin.requirement import Declared, Origin
@@ -21,18 +23,33 @@ if TYPE_CHECKING:
     from mlpin.resolver.view import View
     from mlpin.resolving import Asker, Question
 
+_OF_CONDA = re.compile(r"(?P<channel>\S+::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<sign>=(?!=))?")
+
 
 def why(
     name: str, question: Question, resolution: Resolution, view: View, asker: Asker, place: Place = nowhere
 ) -> Why | None:
     """Of a package of a resolution that came out in `view`, however its name is spelled; None: it is not in there."""
+    from mlpin.explain import conda_why
+
+    package = conda_why.pin_of(name, resolution)
+    if package is not None:
+        return conda_why.Telling(package, question, resolution, view, asker, place).why()
     pin = resolution.pins.get(distribution(name_of(name)))
     return None if pin is None else Telling(pin, question, resolution, view, asker, place).why()
 
 
-def wanted(text: str) -> Declared:
-    """The requirement that was typed. Raises `InputError`."""
-    return declared(text.strip(), Origin("option", text=text.strip()), bases=())
+def wanted(text: str, conda: Collection[str] = ()) -> Declared:
+    """The requirement that was typed; one of conda where it is written so or its name is one of `conda`.
+
+    Raises `InputError`.
+    """
+    text = text.strip()
+    origin = Origin("option", text=text)
+    name = _OF_CONDA.match(text)
+    if name and (name["channel"] or name["sign"] or name["name"].lower() in conda):
+        return conda_lines.declared(text, origin)
+    return declared(text, origin, bases=())
 
 
 def why_not(
@@ -42,7 +59,7 @@ def why_not(
     found = WhyNot(line.origin.text, "aside", line.name, now.get(line.name, ""))
     if aside := _aside(line, question, asker):
         return found._replace(aside=aside)
-    if found.now and not line.extras and not line.source and specifier(line.specifier).contains(version(found.now)):
+    if found.now and not line.conda and not line.extras and not line.source and _within(line, found.now):
         return found._replace(status="here", then=found.now)
     asked = question._replace(requirements=(*question.requirements, line))
     outcome, _ = asker.answer(asked)
@@ -59,8 +76,14 @@ def why_not(
     return found._replace(status="conflict" if said.clashes else "gave-up", explanation=said, apart=apart)
 
 
+def _within(line: Declared, now: str) -> bool:
+    return specifier(line.specifier).contains(version(now))
+
+
 def _aside(line: Declared, question: Question, asker: Asker) -> str:
     """Why a line has no say on the target; empty where it has."""
+    if line.conda:
+        return "" if question.policy.channels else "the project has no conda packages, and names no channel"
     if line.name in question.policy.exclude:
         return "it is excluded from the project"
     if over := question.policy.overrides.get(line.name):

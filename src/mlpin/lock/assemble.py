@@ -98,7 +98,7 @@ def tables(resolution: Resolution, inputs: Inputs, folder: Path, facts: Facts) -
         "requirements": [_line(line, inputs.root, folder) for line in inputs.requirements],
     }
     if inputs.conda is not None:
-        own["channels"] = list(inputs.conda.channels)
+        own["channels"] = [_channel(name, folder) for name in inputs.conda.channels]
         own["channel-priority"] = inputs.conda.priority
     if inputs.constraints:
         own["constraints"] = [_line(line, inputs.root, folder) for line in inputs.constraints]
@@ -163,9 +163,20 @@ def conda_packages(resolution: Resolution, folder: Path) -> list[LockedConda]:
         if key.kind == "pypi" and not key.extra and pin.carrier:
             standing.setdefault(pin.carrier, []).append(key.name)
     return [
-        conda.of_record(record, standing.get(name, ()), _place(record.url, folder))
+        conda.of_record(record, standing.get(name, ()), _place(record.url, folder))._replace(
+            channel=_channel(record.channel, folder)
+        )
         for name, record in resolution.conda.items()
     ]
+
+
+def _channel(name: str, folder: Path) -> str:
+    """A channel as the lock has it: of a local one the path from its folder."""
+    path = local_path(name) or (name if Path(name).is_absolute() else "")
+    if not path:
+        return conda.bare(name)
+    near = relative(path, folder)
+    return near if near.startswith((".", "/")) else f"./{near}"
 
 
 def _asked(resolution: Resolution) -> dict[str, dict[str, list[str]]]:

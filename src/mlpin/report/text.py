@@ -43,6 +43,7 @@ def summary(result: LockResult, shown: Sequence[str], *, verbose: bool = False) 
             "note: ",
             "  ",
         )
+    lines += _installing(result)
     asked = f", {result.requests} requests" if result.requests else ""
     lines.append(f"Done in {result.seconds:.2f} s{asked}")
     return "\n".join(lines) + "\n"
@@ -52,10 +53,9 @@ def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
     plan = target.plan
     name = f"{plan.target.name}: " if plan.target.name else ""
     if target.outcome is None:
-        return [f"{name}{file} is up to date: {counted(target.packages, 'package')} for {plan.target}"]
-    lines = [f"{name}{counted(target.packages, 'package')} for {plan.target}"]
-    if plan.detected:
-        lines[-1] += f" ({' and '.join(plan.detected)} detected)"
+        return wrapped(f"{name}{file} is up to date: {_count(target)} for {plan.target}", "", "  ")
+    detected = f" ({' and '.join(plan.detected)} detected)" if plan.detected else ""
+    lines = wrapped(f"{name}{_count(target)} for {plan.target}{detected}", "", "  ")
     named = {line.name for line in plan.requirements}
     for change in sorted(target.changes, key=lambda one: one.name not in named):
         if change.kind == "added":
@@ -74,11 +74,28 @@ def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
     for package, note in target.notes:
         lines += wrapped(f"{package}: {note}", "  ! ", "    ")
     if verbose and target.fresh and isinstance(target.outcome, Resolution):
+        lines += [f"  {record.shown}" for record in target.outcome.conda.values()]
         lines += [f"  {pin.name} {pin.version}" for pin in target.outcome.packages.values()]
     same = target.difference is not None and not target.changes and not others
     done = "wrote" if target.fresh else "no package changed; rewrote" if same else "rewrote"
-    lines.append(f"  {done} {file}")
+    lines.append(f"  {done} {file}" + (f" and {target.beside}" if target.beside else ""))
     return lines
+
+
+def _count(target: TargetResult) -> str:
+    packages = counted(target.packages, "package")
+    return f"{packages}, {target.conda} of them from conda," if target.beside else packages
+
+
+def _installing(result: LockResult) -> list[str]:
+    """How a lock with conda packages is installed, said when it is written."""
+    told = next((one for one in result.targets if one.beside and one.rewritten), None)
+    if told is None:
+        return []
+    text = f"{told.beside} is installed first: micromamba create -n NAME -f {told.beside}"
+    if told.packages > told.conda:
+        text += f"; the rest by pip in that environment: pip install -r {told.plan.lock.name}. pip alone is not enough"
+    return wrapped(f"{text}.", "", "  ")
 
 
 def alarms(result: LockResult, shown: Sequence[str]) -> str:

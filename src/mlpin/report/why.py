@@ -7,8 +7,6 @@ from typing import Any
 
 from mlpin.explain.chosen import Bound, Chain, Newer, Reason, Why, WhyNot
 from mlpin.explain.model import Clash, Move
-from mlpin.explain.spans import which
-from mlpin.index.names import version
 from mlpin.report import explained_data
 from mlpin.report.explained import explained
 from mlpin.report.explained_words import moved
@@ -38,6 +36,8 @@ def why_text(why: Why) -> str:
     if build.line:
         cuda = f", CUDA {build.cuda}" if build.cuda else ""
         lines += wrapped(f"built for {build.line}{cuda}", "  ", "      ")
+    if build.stands_for:
+        lines += wrapped(f"stands in for PyPI's {joined(build.stands_for)}: pip does not install it", "  ", "      ")
     for group in build.ahead:
         lines += _group(group, f"not {joined(group.versions)}: ")
     lines.append("asked for by")
@@ -47,11 +47,16 @@ def why_text(why: Why) -> str:
     else:
         lines.append("no newer version was taken")
         for group in why.newer[:_GROUPS]:
-            lines += _group(group, f"{which(map(version, group.versions))}: ")
+            lines += _group(group, f"{_span(group.versions)}: ")
         if rest := why.newer[_GROUPS:]:
             count = sum(len(group.versions) for group in rest)
             lines += wrapped(f"{count} more {'versions' if count > 1 else 'version'}, for other reasons", "  ", "  ")
     return "\n".join(lines) + "\n"
+
+
+def _span(newest_first: Sequence[str]) -> str:
+    found = list(dict.fromkeys(reversed(newest_first)))
+    return " and ".join(found) if len(found) < 3 else f"{found[0]} to {found[-1]} ({len(found)} versions)"
 
 
 def _asked(why: Why) -> Iterator[str]:
@@ -180,6 +185,7 @@ def why_data(why: Why) -> dict[str, Any]:
             "cuda": build.cuda or None,
             "ahead": [_newer_data(group) for group in build.ahead],
             "notes": [note for note in build.notes if note],
+            "stands_for": list(build.stands_for),
         },
         "asked": [_bound_data(bound) for bound in why.asked],
         "newer": [_newer_data(group) for group in why.newer],

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlpin.candidate import PYTHON, Candidate, Key, Rejection, distribution
-from mlpin.conda.names import conda_names
+from mlpin.conda.names import conda_names, may_provide
 from mlpin.conda.record import CondaRecord
 from mlpin.conda.spec import MatchSpec, match_spec, version
 from mlpin.conda.virtual import cuda_of, subdir, virtual_packages
@@ -243,21 +243,22 @@ class Conda:
         fetched = self._records([name for name in names if not name.startswith("__")])
         for name in names:
             if name not in found:
-                found[name] = Domain(name, self._shelf.offered(name, fetched.get(name, ())))
-                for carried in dict.fromkeys(
-                    one for record in found[name].records for one in self._shelf.carried(record)
-                ):
-                    self._carriers.setdefault(carried, []).append(name)
+                domain = found[name] = Domain(name, self._shelf.offered(name, fetched.get(name, ())))
+                if self.joint or self._shelf.is_ruled(name):
+                    for carried in may_provide(name):
+                        if any(carried in self._shelf.carried(record) for record in domain.records):
+                            self._carriers.setdefault(carried, []).append(name)
         return found
 
     def _asks(self, record: CondaRecord) -> list[tuple[MatchSpec, bool]] | None:
         """What a record asks of others; False: only if they are installed. None: it cannot be read."""
         found = []
+        everything = self.groups is None and not self._waived
         try:
             for texts, required in ((record.depends, True), (record.constrains, False)):
                 for text in texts:
                     spec = match_spec(text)
-                    if self._counts(record.name, spec.name):
+                    if everything or self._counts(record.name, spec.name):
                         found.append((spec, required))
         except InputError as error:
             self._shelf.reject(record, "metadata", error.message)
@@ -408,13 +409,9 @@ class Conda:
         asked = [one for one in lines if isinstance(one, Matched) and one.key.name == name]
         return [record for record in self.listed(name)[0] if all(one.spec.admits(record) for one in asked)]
 
-    def wishes(self, record: CondaRecord, other: str) -> list[str]:
-        """What a record asks of another package, in its own words."""
-        return [
-            spec.text if required else f"{spec.text} if it is installed"
-            for spec, required in self._asks(record) or ()
-            if spec.name == other
-        ]
+    def wishes(self, record: CondaRecord, other: str) -> list[tuple[MatchSpec, bool]]:
+        """What a record asks of another package; False: only if that is installed."""
+        return [(spec, required) for spec, required in self._asks(record) or () if spec.name == other]
 
     def wished(self, other: str) -> list[str]:
         """What all that was reached asks of another package, each wish once, in its own words."""

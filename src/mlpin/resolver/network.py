@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mlpin.conda.spec import MatchSpec
 
 EventKind = Literal["root", "move", "asks", "lacks"]
-_Wish = tuple[int, "MatchSpec", bool]
-"""What one candidate, as a bit, asks of another name; False: only if that is installed."""
+_Wish = tuple[tuple["MatchSpec", bool], ...]
+"""What a candidate asks of another name; False: only if that is installed."""
 
 
 class Domain:
@@ -111,7 +111,7 @@ class Network:
         self._links: dict[str, dict[str, Link]] = {}
         self._users: dict[str, list[str]] = {}
         self._expanded: dict[str, int] = {}
-        self._waiting: dict[str, dict[str, list[_Wish]]] = {}
+        self._waiting: dict[str, dict[str, dict[_Wish, int]]] = {}
         """By name that is not loaded: what candidates only constrain of it."""
         self._changed: dict[str, None] = {}
         self._later: dict[str, list[tuple[Callable[[Domain], int], Any]]] = {}
@@ -160,21 +160,29 @@ class Network:
 
     def _expand(self, names: Sequence[str]) -> None:
         """Link names to what their candidates ask for."""
-        wishes: dict[str, dict[str, list[_Wish]]] = {}
+        wishes: dict[str, dict[str, dict[_Wish, int]]] = {}
         needed: dict[str, None] = {}
         for name in names:
             domain = self.domains[name]
             fresh = self.masks[name] & ~self._expanded.get(name, 0)
             self._expanded[name] = self._expanded.get(name, 0) | fresh
-            found: dict[str, list[_Wish]] = {}
+            found: dict[str, dict[_Wish, int]] = {}
             for position in positions(fresh & ~domain.absent):
                 wanted = self._asks(domain.records[position])
                 if wanted is None:
                     self._drop(Event(name, 1 << position, "root", name))
-                for spec, required in wanted or ():
-                    found.setdefault(spec.name, []).append((1 << position, spec, required))
-                    if required:
-                        needed[spec.name] = None
+                    continue
+                mine: dict[str, _Wish] = {}
+                for one in wanted:
+                    other = one[0].name
+                    mine[other] = (*mine[other], one) if other in mine else (one,)
+                    if one[1]:
+                        needed[other] = None
+                for other, wish in mine.items():
+                    asked = found.get(other)
+                    if asked is None:
+                        asked = found[other] = {}
+                    asked[wish] = asked.get(wish, 0) | 1 << position
             wishes[name] = found
         self.add(needed)
         for name, found in wishes.items():
@@ -182,21 +190,16 @@ class Network:
                 if other in self.domains:
                     self._link(name, other, asked)
                 else:
-                    self._waiting.setdefault(other, {}).setdefault(name, []).extend(asked)
+                    waiting = self._waiting.setdefault(other, {}).setdefault(name, {})
+                    for wish, bits in asked.items():
+                        waiting[wish] = waiting.get(wish, 0) | bits
 
-    def _link(self, name: str, other: str, wishes: Sequence[_Wish]) -> None:
+    def _link(self, name: str, other: str, wishes: Mapping[_Wish, int]) -> None:
         theirs = self.domains[other]
-        by_candidate: dict[int, list[tuple[MatchSpec, bool]]] = {}
-        for bit, spec, required in wishes:
-            by_candidate.setdefault(bit, []).append((spec, required))
-        groups: dict[tuple[tuple[MatchSpec, bool], ...], int] = {}
-        for bit, asked in by_candidate.items():
-            key = tuple(asked)
-            groups[key] = groups.get(key, 0) | bit
         known = self._links[name].get(other)
         asking = list(known.asking) if known else []
         speaking = 0
-        for specs, candidates in groups.items():
+        for specs, candidates in wishes.items():
             allowed = theirs.full
             for spec, required in specs:
                 allowed &= theirs.matching(spec) if required else theirs.matching(spec) | theirs.absent

@@ -11,7 +11,7 @@ from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any
 
 from mlpin.candidate import Rejection, RejectionKind
-from mlpin.conda.names import provides
+from mlpin.conda.names import may_provide, provides
 from mlpin.conda.record import CondaRecord
 from mlpin.conda.spec import version
 from mlpin.errors import InputError
@@ -32,6 +32,7 @@ class Shelf:
         self._policy = policy
         self._rules = rules
         self._versions: dict[str, Version | None] = {}
+        self._ruled: dict[str, bool] = {}
         self._carried: dict[int, tuple[tuple[str, ...], CondaRecord]] = {}
         self.named: set[str] = set()
         """Names for which the user says the channel: priority does not count there."""
@@ -69,7 +70,7 @@ class Shelf:
             said = f"uploaded after {cutoff}" if record.timestamp else "its channel does not say when it was uploaded"
             self.reject(record, "cutoff", said, "a later exclude-newer", "exclude-newer")
             return False
-        if self._rules is not None:
+        if self._rules is not None and self.is_ruled(record.name):
             for name in self.carried(record):
                 known = self.version(record)
                 if known is not None and (found := self._rules.refuses(name, str(known), carried=True)):
@@ -88,6 +89,15 @@ class Shelf:
         return (bool(record.track_features), *ranked, -record.build_number, -record.timestamp, record.build)
 
     # -- what they carry
+
+    def is_ruled(self, name: str) -> bool:
+        """Whether a rule speaks of a distribution that packages of this name may carry."""
+        known = self._ruled.get(name)
+        if known is None:
+            rules = self._rules
+            known = rules is not None and any(rules.speaks_of(one) for one in may_provide(name))
+            self._ruled[name] = known
+        return known
 
     def carried(self, record: CondaRecord) -> tuple[str, ...]:
         """The distributions that a record stands in for, by normalised name."""

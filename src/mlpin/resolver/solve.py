@@ -119,14 +119,15 @@ class _Search(Search["Requirement", Candidate, Key]):
         return super()._backjump(causes)
 
     def _is_current_pin_satisfying(self, name: Key, criterion: Any) -> bool:
+        known = self._satisfying.get(id(criterion))
         pin = self._states[-1].mapping.get(name)
+        if known is not None and known[1] is pin:
+            return known[2]
         if pin is None:
             return False
-        known = self._satisfying.get(id(criterion))
-        if known is None or known[1] is not pin:
-            satisfied = super()._is_current_pin_satisfying(name, criterion)
-            known = self._satisfying[id(criterion)] = (criterion, pin, satisfied)
-        return known[2]
+        satisfied = super()._is_current_pin_satisfying(name, criterion)
+        self._satisfying[id(criterion)] = (criterion, pin, satisfied)
+        return satisfied
 
     def _get_preference(self, name: Key) -> Any:
         criterion = self._states[-1].criteria[name]
