@@ -171,10 +171,10 @@ def _remarks(
     options: RunOptions,
 ) -> list[Note]:
     """What a user may not have meant: a name that is nowhere, another tool's lock, nothing to lock."""
-    known = {name for old in olds.values() if old for name in old.names}
+    known = {name for old in olds.values() if old for name in (*old.names, *old.builds)}
     for result in results:
         if isinstance(result.outcome, Resolution):
-            known |= {key.name for key in result.outcome.pins if key.kind == "pypi"}
+            known |= {key.name for key in result.outcome.pins if key.kind in {"pypi", "conda"}}
     found = [
         Note(f"-P {name}: no such package is locked", Origin("option"))
         for name in sorted(options.upgrade - known - {":all:"})

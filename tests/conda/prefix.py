@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from tests.conda.channels import Package, package
 
@@ -130,11 +131,13 @@ class Prefix(NamedTuple):
         records = []
         for entry in spec.packages:
             url, _, digest = entry.url.partition("#")
-            file = self.path.with_name("seen") / url.rpartition("/")[2]
-            file.parent.mkdir(exist_ok=True)
-            await download_to_path(Client(), url, file)
+            file = Path(unquote(urlsplit(url).path))
+            if not url.startswith("file:"):
+                file = self.path.with_name("seen") / file.name
+                file.parent.mkdir(exist_ok=True)
+                await download_to_path(Client(), url, file)
             record = await RepoDataRecord.from_package_archive(file)
-            # The hash that the line has is the one that counts: rattler downloads the file again, and compares.
+            # The hash that the line has is the one that counts: rattler fetches the file again, and compares.
             record.url, record.md5, record.sha256 = url, bytes.fromhex(digest), None
             records.append(record)
         await self._install(records)

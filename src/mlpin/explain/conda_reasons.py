@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.conda.spec import MatchSpec, match_spec, version
 from mlpin.errors import InputError
@@ -35,28 +35,54 @@ Lines = Callable[[str], Sequence["Requirement"]]
 
 def asks(conda: Conda, group: Group, groups: Iterable[Group], lines: Lines) -> Iterator[Link]:
     """What the builds of a package ask of another one, as far as the user's lines and the other links leave any."""
-    parent, child = group.parent, group.key
+    parent, child, groups = group.parent, group.key, list(groups)
     assert parent is not None
     left = _left(conda, parent.name, groups, lines, frozenset())
+    onward = any(one.parent is not None and one.parent.name == child.name for one in groups)
     there = () if child.name.startswith("__") else conda.listed(child.name)[0]
     for required in (True, False):
-        wishes: dict[MatchSpec, list[CondaRecord]] = {}
+        wishes: dict[_Wish, list[CondaRecord]] = {}
         for record in left:
-            for spec, needed in conda.wishes(record, child.name):
-                if needed == required:
-                    wishes.setdefault(spec, []).append(record)
+            specs = [spec for spec, needed in conda.wishes(record, child.name) if needed == required]
+            wish = _Wish.of(specs, there)
+            # What is open to all that there is matters only where the reason goes on from there.
+            if wish.specs or (specs and required and onward):
+                wishes.setdefault(wish, []).append(record)
         if not wishes:
             continue
         asking = list({id(record): record for some in wishes.values() for record in some}.values())
         part = f"{len(asking)} of {len(left)} builds" if len(asking) < len(left) else ""
         who, many = f"{parent.name} {which(asking, part)}", len({record.version for record in asking}) > 1
-        what = _own(child.name, wishes, there) or f"{child.name} {_wishes(wishes, there)}"
+        what = _own(child.name, wishes, there) or f"{child.name} {_wishes(wishes, there)}".strip()
         verb = ("need" if required else "go only with") if many else ("needs" if required else "goes only with")
         text = f"{who} {'each ' * what.startswith('the ')}{verb} {what}"
         if child.name.startswith("__"):
             text = f"{text}; the target has {conda.has(child.name) or 'none'}"
         ends = (conda.fact(child.name),) if child.name.startswith("__") else (child.name,)
         yield Link("metadata", text, parent.name, ends, "declared")
+
+
+class _Wish(NamedTuple):
+    """What one build asks of a package: all of these."""
+
+    specs: tuple[MatchSpec, ...]
+
+    @classmethod
+    def of(cls, specs: Sequence[MatchSpec], there: Sequence[CondaRecord]) -> _Wish:
+        """The wish without what says nothing beside the rest: without any where it is open to all that there is."""
+        kept = list(dict.fromkeys(specs))
+        for spec in list(kept) if there else ():
+            others = [one for one in kept if one != spec]
+            if all(spec.admits(record) for record in there if all(one.admits(record) for one in others)):
+                kept = others
+        return cls(tuple(kept))
+
+    def admits(self, record: CondaRecord) -> bool:
+        return all(spec.admits(record) for spec in self.specs)
+
+    @property
+    def build(self) -> str:
+        return " ".join(filter(None, dict.fromkeys(spec.build for spec in self.specs)))
 
 
 def _left(
@@ -68,8 +94,7 @@ def _left(
         if group.parent is None or group.parent.kind != "conda" or group.key.name != name or group.parent.name in above:
             continue
         specs: dict[MatchSpec, None] = {}
-        parents = _left(conda, group.parent.name, groups, lines, above | {name})
-        for parent in parents:
+        for parent in _left(conda, group.parent.name, groups, lines, above | {name}):
             asked = [spec for spec, required in conda.wishes(parent, name) if required]
             if not asked:
                 break
@@ -91,30 +116,33 @@ def which(records: Iterable[CondaRecord], more: str = "") -> str:
 # -- what is wished
 
 
-def _own(name: str, wishes: Mapping[MatchSpec, Sequence[CondaRecord]], there: Sequence[CondaRecord]) -> str:
+def _own(name: str, wishes: Mapping[_Wish, Sequence[CondaRecord]], there: Sequence[CondaRecord]) -> str:
     """The words for wishes each of which is for the version of who asks; empty where that is not so."""
     if len(wishes) <= _SPELLED:
         return ""
-    for spec, records in wishes.items():
-        versions = {record.version for record in there if spec.admits(record)}
+    for wish, records in wishes.items():
+        versions = {record.version for record in there if wish.admits(record)}
         if any(versions - {record.version} for record in records):
             return ""
     return f"the {name} of their own version{_builds(wishes)}"
 
 
-def _builds(wishes: Iterable[MatchSpec]) -> str:
+def _builds(wishes: Iterable[_Wish]) -> str:
     """What the builds that are asked for have in common, if it is more than a letter."""
-    builds = [spec.build for spec in wishes]
+    builds = [wish.build for wish in wishes]
     words = [re.match("[a-z]*", build)[0] for build in builds]  # type: ignore[index]
     return f", in a build {words[0]}*" if len(words[0]) > 1 and len({*words}) == 1 else ""
 
 
-def _wishes(wishes: Mapping[MatchSpec, object], there: Sequence[CondaRecord]) -> str:
+def _wishes(wishes: Iterable[_Wish], there: Sequence[CondaRecord]) -> str:
     """The wishes after the name of what they are for."""
-    texts = sorted(dict.fromkeys(_short(spec, there) for spec in wishes), key=_natural)
+    if any(not wish.specs for wish in wishes):
+        return ""
+    told = (",".join(filter(None, (_short(spec, there) for spec in wish.specs))) for wish in wishes)
+    texts = sorted(dict.fromkeys(told), key=_natural)
     if len(texts) <= _SPELLED:
-        return " or ".join(filter(None, texts)) or "in any version"
-    admitted = [record for record in there if any(spec.admits(record) for spec in wishes)]
+        return " or ".join(texts)
+    admitted = [record for record in there if any(wish.admits(record) for wish in wishes)]
     if admitted:
         return which(admitted) + _builds(wishes)
     return f"{texts[0]} … or {texts[-1]} ({len(texts)} kinds), none of which there is"

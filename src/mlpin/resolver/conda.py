@@ -106,6 +106,12 @@ class Conda:
         self._asked[name] = None
         return asked
 
+    def limit(self, name: str, text: str, origin: Origin) -> None:
+        """Let a constraint on a conda package count: only where that is installed."""
+        spec = match_spec(text)
+        limit = Matched(conda_key(name), spec, origin)
+        self._roots.append((name, lambda domain: domain.matching(spec) | domain.absent, limit))
+
     def restrict(self, requirement: Requirement) -> None:
         """Let a requirement of PyPI's count for what may stand in for its distribution."""
         for name in conda_names(requirement.key.name):
@@ -451,4 +457,7 @@ def side(view: View, catalog: Catalog, *, joint: bool) -> Conda:
     for requirements in view.constraints.values():
         for requirement in requirements:
             found.restrict(requirement)
+    for line in policy.constraints:
+        if line.conda and view.holds(line.marker):
+            found.limit(line.name, line.conda, line.origin)
     return found

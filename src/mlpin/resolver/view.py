@@ -84,7 +84,7 @@ class View:
         self.constraints: dict[str, list[Requirement]] = {}
         """By name, what a constraint says of it on this target."""
         for declared in policy.constraints:
-            if self.holds(declared.marker):
+            if self.holds(declared.marker) and not declared.conda:
                 self.constraints.setdefault(declared.name, []).extend(
                     self._declared(declared, extras=(), overridden=False)
                 )
