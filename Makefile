@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-long check bench clean
+.PHONY: demo test test-long check bench bench-conda clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("mlpin needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -30,6 +30,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python bench/run.py
+
+bench-conda: $(READY)
+	$(BIN)/python bench/conda.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

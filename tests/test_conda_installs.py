@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,14 +23,15 @@ from tests.projects import Project, Ran
 from tests.test_installers import PIP, UV, _pip_version
 from tests.wheels import wheel
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the packages have programs of Unix")
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the package of Python is made for Linux")
 
 CONDA = {"tinylib": "h1_0", "python": "0_cpython", "pip": "pyh_0", "corelib": "py_0", "numpyish": "py_0"}
 INSTALLED = {"app": ("1", "pip"), "dep": ("1", "pip"), "corelib": ("3", "conda"), "numpyish": ("1.5", "conda")}
 
 
-def packages() -> list[Package]:
-    return [
+@cache
+def packages() -> tuple[Package, ...]:
+    return (
         python(),
         pip(),
         package("tinylib", "1.2", "h1_0", subdir=subdir(), files={"lib/libtiny.so.1": b"\x7fELF 1"}),
@@ -40,7 +40,7 @@ def packages() -> list[Package]:
         carrier("numpyish", "2.0", script="numpyish"),
         carrier("corelib", "3", constrains=["numpyish <2"], kind="tar.bz2"),
         carrier("other", "1"),
-    ]
+    )
 
 
 def environment(url: str, *lines: str) -> str:
@@ -66,7 +66,7 @@ class Site(NamedTuple):
     folder: Path
     """Where the channels lie that are served."""
     channel: str
-    index: IndexServer
+    pypi: IndexServer
     prefix: Prefix
 
     def check(self, prefix: Path) -> Ran:
@@ -151,27 +151,24 @@ Disturb = Callable[[Site, Prefix], object]
             id="added",
         ),
         pytest.param(
-            lambda site, prefix: prefix.pip("install", "-U", "numpyish", "-i", site.index.url),
+            lambda site, prefix: prefix.pip("install", "-U", "numpyish", "-i", site.pypi.url),
             "numpyish 1.9 was installed by pip, the lock has it as conda's numpyish 1.5 py_0",
             id="pip-over-conda",
         ),
         pytest.param(
+            # `uv pip sync` does the same: it knows nothing of conda.
             lambda site, prefix: prefix.pip("uninstall", "-y", "numpyish"),
             "numpyish",
             id="pip-removes-conda",
             marks=pytest.mark.xfail(reason="check looks at conda's own records alone", strict=True),
         ),
-        pytest.param(
-            lambda site, prefix: prefix.pip("uninstall", "-y", "dep"), "dep 1 is in the lock, but not installed", id="pip"
-        ),
     ],
 )
-def test_what_is_disturbed_is_found(site: Site, tmp_path: Path, disturb: Disturb, words: str) -> None:
+def test_what_is_disturbed_is_found(site: Site, project: Project, tmp_path: Path, disturb: Disturb, words: str) -> None:
     prefix = site.prefix._replace(path=tmp_path / "prefix")
     shutil.copytree(site.prefix.path, prefix.path, symlinks=True)
-    assert site.check(prefix.path).code == 0
     disturb(site, prefix)
-    ran = site.check(prefix.path)
+    ran = project.run("check", str(site.root), "--env", str(prefix.path))
     assert ran.code == 1
     assert words in ran.words
     assert "1 error" in ran.words
@@ -185,7 +182,7 @@ def test_a_file_that_is_not_the_locked_one(site: Site, tmp_path: Path) -> None:
     text = (site.root / "conda.lock").read_text().replace(site.channel, site.channel.replace("/one", "/two"))
     lock, prefix = tmp_path / "conda.lock", site.prefix._replace(path=tmp_path / "prefix")
     lock.write_text(text)
-    with pytest.raises(Exception, match="(?i)hash|checksum|mismatch"):
+    with pytest.raises(Exception, match=r"(?i)hash|checksum|mismatch"):
         prefix.link(lock)
     lock.write_text(text.replace(locked.record["md5"], other.record["md5"]))
     prefix.link(lock)
@@ -199,7 +196,7 @@ def test_a_file_that_is_not_the_locked_one(site: Site, tmp_path: Path) -> None:
 def test_uv_installs_the_rest(site: Site, tmp_path: Path) -> None:
     prefix = site.prefix._replace(path=tmp_path / "prefix")
     prefix.link(site.root / "conda.lock")
-    command = [UV, "pip", "install", "--no-deps", "-r", "pylock.toml", "--python", prefix.python]
+    command = [str(UV), "pip", "install", "--no-deps", "-r", "pylock.toml", "--python", str(prefix.python)]
     subprocess.run(command, cwd=site.root, env=prefix.environ, capture_output=True, check=True)
     there = prefix.distributions()
     assert (there["app"], there["numpyish"]) == (("1", "uv"), ("1.5", "conda"))
@@ -233,7 +230,9 @@ def test_pixi_lock(site: Site, tmp_path: Path) -> None:
     prefix = site.prefix._replace(path=tmp_path / "prefix")
     wheels = prefix.link_pixi(exported(site, "pixi", tmp_path / "pixi.lock"))
     assert prefix.conda() == CONDA
-    prefix.pip("install", "--no-deps", *wheels)
+    # The pip of this Python: the one inside would have to be compiled first.
+    command = [sys.executable, "-m", "pip", "--python", str(prefix.python), "install", "--no-input", "--no-deps"]
+    subprocess.run([*command, *wheels], env=prefix.environ, capture_output=True, check=True)
     assert {name: said for name, said in prefix.distributions().items() if name != "pip"} == INSTALLED
     assert site.check(prefix.path).code == 0
 
@@ -245,13 +244,15 @@ def test_explicit(site: Site, tmp_path: Path) -> None:
 
 def test_environment_yml_is_locked_to_the_same(site: Site, project: Project) -> None:
     exported(site, "environment.yml", project.root / "environment.yml")
-    assert project.locked(index=site.index) == {"app": "1", "dep": "1"}
+    assert project.locked(index=site.pypi) == {"app": "1", "dep": "1"}
     assert (project.root / "conda.lock").read_text() == (site.root / "conda.lock").read_text()
 
 
 # -- who is let in, and what goes wrong, at the command line
 
 SECRETS = ("us3r", "s3cret", "tok3n")
+GIVEN = ("environment.yml", "mlpin.toml", ".netrc")
+"""Where they stand."""
 
 
 class Private(NamedTuple):
@@ -262,16 +263,14 @@ class Private(NamedTuple):
     environ: dict[str, str]
 
     def lock(self, url: str, *arguments: str) -> Ran:
+        """Of what was given, nothing may be left in the project or the cache, nor be said."""
         (self.project / "environment.yml").write_text(f"channels: ['{url}']\ndependencies: [tinylib]\n")
         ran = mlpin("lock", "--retries", "0", *arguments, cwd=self.project, environ=self.environ)
-        (self.project / "environment.yml").unlink()
-        # Nothing of it is left: in no file of the project, nor of the cache, nor of what was said.
-        said = [ran.out, ran.err, *(path.read_text() for path in self.project.iterdir())]
-        home = Path(self.environ["HOME"])
-        kept = [path.read_bytes() for path in home.rglob("*") if path.is_file() and path.name != ".netrc"]
+        files = [path for top in (self.project, Path(self.environ["HOME"])) for path in top.rglob("*")]
+        kept = {str(path): path.read_bytes() for path in files if path.is_file() and path.name not in GIVEN}
         for secret in SECRETS:
-            assert not any(secret in text for text in said)
-            assert not any(secret.encode() in data for data in kept)
+            assert secret not in ran.out + ran.err
+            assert not [name for name, data in kept.items() if secret.encode() in data]
         return ran
 
 
@@ -283,21 +282,82 @@ def private(tmp_path: Path, environ: dict[str, str]) -> Iterator[Private]:
         yield Private(server, tmp_path / "project", environ)
 
 
-@pytest.mark.parametrize("how", ["login", "netrc", "token", "variable"])
+@pytest.mark.parametrize("how", ["login", "netrc", "token", "variable", "mirror"])
 def test_a_private_channel(private: Private, how: str) -> None:
-    server, url = private.server, f"{private.server.url}/one"
+    server = private.server
+    url, login = f"{server.url}/one", f"{server.with_login('us3r', 's3cret')}/one"
     if how == "token":
         server.token, url = "tok3n", f"{server.url}/t/tok3n/one"
     else:
         server.login = ("us3r", "s3cret")
-        login = f"{server.with_login('us3r', 's3cret')}/one"
-        url = {"login": login, "variable": "${CHANNEL}"}.get(how, url)
+        url = {"login": login, "variable": "${CHANNEL}", "mirror": "forge"}.get(how, url)
+    home = Path(private.environ["HOME"])
+    if how == "netrc":
+        (home / ".netrc").write_text("machine 127.0.0.1 login us3r password s3cret\n")
+    elif how == "variable":
         private.environ["CHANNEL"] = login
-        Path(private.environ["HOME"], ".netrc").write_text("machine 127.0.0.1 login us3r password s3cret\n")
-        if how != "netrc":
-            Path(private.environ["HOME"], ".netrc").unlink()
-    ran = private.lock(url)
+    elif how == "mirror":
+        (private.project / "mlpin.toml").write_text(f'indexes.forge = {{ url = "{login}", format = "conda" }}\n')
+    ran = private.lock(url, "-v")
     assert ran.code == 0, ran.words
     assert f"{server.url}/one/{subdir()}/tinylib-1.2-h1_0.conda#" in (private.project / "conda.lock").read_text()
-    ran = private.lock(url, "-v", "--refresh", "--format", "json")
-    assert ran.code == 0, ran.words
+
+
+def breaks(private: Private) -> str:
+    folder = private.server.folder / "one" / subdir()
+    (folder / "repodata.json.zst").unlink()  # rattler asks for this one three times
+    (folder / "repodata.json").write_text("<html>Sign in</html>")
+    return f"{private.server.url}/one"
+
+
+def asks(private: Private) -> str:
+    private.server.login = ("us3r", "s3cret")
+    return f"{private.server.with_login('us3r', 's3cretish')}/one"
+
+
+def wants_token(private: Private) -> str:
+    private.server.token = "tok3nish"
+    return f"{private.server.url}/t/tok3n/one"
+
+
+def fails(private: Private) -> str:
+    private.server.status = 503
+    return f"{private.server.with_login('us3r', 's3cret')}/one"
+
+
+@pytest.mark.parametrize(
+    ("url", "arguments", "code", "words"),
+    [
+        pytest.param(asks, (), 3, "401", id="wrong-password"),
+        pytest.param(wants_token, (), 3, "403", id="wrong-token"),
+        pytest.param(fails, (), 3, "503", id="failing"),
+        pytest.param(lambda _: "http://us3r:s3cret@127.0.0.1:9/one", (), 3, "refused", id="down"),
+        pytest.param(lambda it: f"{it.server.url}/none", (), 2, "and no noarch", id="unknown"),
+        pytest.param(lambda it: f"{it.server.url}/t/tok3n/one", ("--offline",), 3, "--offline", id="offline"),
+        pytest.param(breaks, (), 3, "read", id="broken"),
+    ],
+)
+def test_what_goes_wrong(
+    private: Private, url: Callable[[Private], str], arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    ran = private.lock(url(private), *arguments)
+    assert (ran.code, words in ran.words) == (code, True), ran.words
+    assert [path.name for path in private.project.iterdir()] == ["environment.yml"]
+
+
+def test_an_interrupt_ends_it_at_once(private: Private) -> None:
+    private.server.hold.clear()
+    url = f"{private.server.with_login('us3r', 's3cret')}/one"
+    (private.project / "environment.yml").write_text(f"channels: ['{url}']\ndependencies: [tinylib]\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlpin", "lock"],
+        cwd=private.project, env=private.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert private.server.reached.wait(20)
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, time.monotonic() - started < 3) == (130, True)
+    assert "Traceback" not in err
+    assert not any(secret in out + err for secret in SECRETS)
+    assert [path.name for path in private.project.iterdir()] == ["environment.yml"]

@@ -157,8 +157,13 @@ def question(
         project.matrix,
         manifest.requires_python,
         manifest.requires_python_origin,
-        python_follows="python" in plan.detected or manifest.kind == "pixi",
+        python_follows=manifest.kind == "pixi" or not _python_stated(project),
     )
+
+
+def _python_stated(project: Project) -> bool:
+    """Whether settings name the Python of a target."""
+    return bool(project.settings.python or any(one.python for one in (project.settings.targets or {}).values()))
 
 
 def _absent(resolution: Resolution, catalog: Catalog) -> dict[str, str]:

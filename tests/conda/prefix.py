@@ -35,7 +35,7 @@ def python(build: str = "0_cpython", *, kind: str = "conda") -> Package:
     """The Python that runs the tests, as a venv with copies has it: the program is in the package, the standard
     library stays where it is."""
     program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-    files = {
+    files: dict[str, str | bytes] = {
         f"bin/python{HERE}": program.read_bytes(),
         "bin/python": f'#!/bin/sh\nexec "${{0%/*}}/python{HERE}" "$@"\n',
         "pyvenv.cfg": f"home = {program.parent}\ninclude-system-site-packages = false\nversion = {VERSION}\n",
@@ -117,20 +117,21 @@ class Prefix(NamedTuple):
 
     def link(self, lock: Path) -> None:
         """Makes it what an explicit file says, by rattler's installer: what conda's clients do with `--file`."""
-        asyncio.run(self._link(lock))
-
-    async def _link(self, lock: Path) -> None:
-        from rattler import Client, RepoDataRecord
         from rattler.explicit_environment import ExplicitEnvironmentSpec
-        from rattler.package_streaming import download_to_path
 
-        # conda takes paths, and from where it is run; rattler takes none.
+        # conda takes paths, from where it is run; rattler takes none.
         lines = [line if line[:1] not in "./" else _as_url(line, lock.parent) for line in lock.read_text().splitlines()]
         spec = ExplicitEnvironmentSpec.from_str("\n".join(lines))
         assert str(spec.platform) == subdir()
+        asyncio.run(self._link([entry.url for entry in spec.packages]))
+
+    async def _link(self, lines: list[str]) -> None:
+        from rattler import Client, RepoDataRecord
+        from rattler.package_streaming import download_to_path
+
         records = []
-        for entry in spec.packages:
-            url, _, digest = entry.url.partition("#")
+        for line in lines:
+            url, _, digest = line.partition("#")
             file = Path(unquote(urlsplit(url).path))
             if not url.startswith("file:"):
                 file = self.path.with_name("seen") / file.name
@@ -144,11 +145,13 @@ class Prefix(NamedTuple):
 
     def link_pixi(self, lock: Path) -> list[str]:
         """Makes it what the conda part of a `pixi.lock` says; returns where its PyPI part is."""
-        from rattler import LockFile, LockPlatform
+        from rattler import LockFile
 
-        environment = LockFile.from_path(lock).default_environment()
+        file = LockFile.from_path(lock)
+        environment = file.default_environment()
         assert environment is not None
-        platform = LockPlatform(subdir())
+        (platform,) = file.platforms()
+        assert platform.name == subdir()
         asyncio.run(self._install(environment.conda_repodata_records_for_platform(platform) or []))
         return [one.location for one in environment.pypi_packages_for_platform(platform) or []]
 
@@ -166,7 +169,7 @@ class Prefix(NamedTuple):
         return done.stdout
 
     def pip(self, *arguments: str | Path, cwd: Path | None = None) -> str:
-        """Its own pip."""
+        """Its own pip, the one that a package of conda's brings."""
         return self.run("-m", "pip", "--disable-pip-version-check", "--no-input", *arguments, cwd=cwd)
 
     def distributions(self) -> dict[str, tuple[str, str]]:

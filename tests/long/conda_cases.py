@@ -5,9 +5,11 @@ The checker reads the raw repodata and matches with py-rattler's MatchSpecs.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,14 +24,23 @@ from mlpin.index.channels import Channels
 from mlpin.outcome import Outcome
 from mlpin.requirement import Declared, Origin
 from mlpin.resolver.policy import Policy
-from mlpin.resolver.solve import solve
+from mlpin.resolver.solve import Effort, solve
 from mlpin.resolver.view import View
 from mlpin.target import Target, parse_platform
+from tests.conda.channels import repodata
 from tests.resolver.catalogs import DictCatalog
 
 CONDA = Path(__file__).parents[2].parent / "shared" / "conda"
 MACHINE = ("__archspec", "__cuda", "__glibc", "__linux", "__osx", "__unix", "__win")
 """All that a machine may bring along; a case names those that it has."""
+PLATFORMS = {
+    "linux-64": "linux-x86_64",
+    "linux-aarch64": "linux-aarch64",
+    "osx-64": "macos-14.5-x86_64",
+    "osx-arm64": "macos-14.5-arm64",
+    "win-64": "windows-amd64",
+}
+"""By subdir, the platform as a user writes it."""
 
 File = tuple[str, str, str]
 """A record's channel, subdir and file name."""
@@ -103,7 +114,7 @@ class _Catalog(DictCatalog):
         return self._channels.records(names)
 
 
-def answer(wishes: Wishes, root: Path, cache: Path) -> Outcome:
+def answer(wishes: Wishes, root: Path, cache: Path, effort: Effort = Effort()) -> Outcome:  # noqa: B008 - a frozen value
     """mlpin's, from the channels that are the folders of `root`."""
     target = Target(
         "",
@@ -118,11 +129,72 @@ def answer(wishes: Wishes, root: Path, cache: Path) -> Outcome:
         Declared(match_spec(text).name, Origin("manifest", "environment.yml", number, text), conda=text)
         for number, text in enumerate(wishes.specs, 1)
     ]
-    return solve(view, view.roots(lines))
+    return solve(view, view.roots(lines), effort=effort)
 
 
 def files(records: Iterable[CondaRecord]) -> frozenset[File]:
     return frozenset((record.channel, record.subdir, record.filename) for record in records)
+
+
+def peer(wishes: Wishes, root: Path) -> frozenset[File] | None:
+    """py-rattler's answer; None: it finds none. It reads plain repodata only."""
+    machine = []
+    for name, text in wishes.virtual.items():
+        number, _, build = text.partition("=")
+        stated = rattler.PackageName(name), rattler.Version(number), rattler.BuildString(build or "0")
+        machine.append(rattler.GenericVirtualPackage(*stated))
+    strict = rattler.ChannelPriority.Strict if wishes.priority == "strict" else rattler.ChannelPriority.Disabled
+
+    async def solved() -> list[rattler.RepoDataRecord]:
+        return await rattler.solve(
+            [rattler.Channel(str(root / name)) for name in wishes.channels],
+            [rattler.MatchSpec(text) for text in wishes.specs],
+            gateway=rattler.Gateway(),
+            platforms=[wishes.subdir, "noarch"],
+            virtual_packages=machine,
+            channel_priority=strict,
+            channel_relations="disabled",
+        )
+
+    try:
+        found = asyncio.run(solved())
+    except rattler.exceptions.SolverError:
+        return None
+    return frozenset((Path(record.channel).name, record.subdir, record.file_name) for record in found)
+
+
+# -- channels drawn at random
+
+NAMES = tuple(f"n{number:02}" for number in range(12))
+_SPECS = ("{0}", "{0} >={1}", "{0} <={1}", "{0} {1}.*", "{0} !={1}.0", "{0} >={1},<{2}", "{0} * *_{3}")
+
+
+def drawn(pick: Callable[[int, int], int], root: Path) -> Wishes:
+    """Writes a channel of 12 names with 6 builds each below `root`, and returns wishes for it."""
+
+    def spec() -> str:
+        name, version = NAMES[pick(0, 11)], pick(1, 3)
+        return _SPECS[pick(0, len(_SPECS) - 1)].format(name, version, version + 1, pick(0, 1))
+
+    def others(name: str, count: int) -> list[str]:
+        return [text for text in (spec() for _ in range(count)) if not text.startswith(name)]
+
+    records = {}
+    for name, version, build in product(NAMES, range(1, 4), range(2)):
+        text = f"h{build}_{build}"
+        records[f"{name}-{version}.0-{text}.conda"] = {
+            "name": name,
+            "version": f"{version}.0",
+            "build": text,
+            "build_number": build,
+            "depends": others(name, pick(0, 3)),
+            "constrains": others(name, max(0, pick(-1, 2))),
+            "subdir": "linux-64",
+            "md5": "0" * 32,
+        }
+    repodata(root / "drawn" / "linux-64", records)
+    repodata(root / "drawn" / "noarch", {})
+    return Wishes(["drawn"], "linux-64", list(dict.fromkeys(spec() for _ in range(pick(2, 5)))), {})
 
 
 # -- checking
@@ -181,7 +253,7 @@ def chosen(wishes: Wishes, answer: Iterable[File], root: Path) -> list[Chosen]:
     return found
 
 
-def _chosen(  # noqa: PLR0913
+def _chosen(
     name: str, version: str, build: str, number: int, subdir: str, channel: str, place: int, raw: Mapping[str, Any]
 ) -> Chosen:
     record = rattler.PackageRecord(

@@ -142,7 +142,7 @@ def edited(
         ("numpy=1.26  # why", "numpy=2.1", "numpy=2.1  # why"),
         ("numpy  >=1.20,<2", "numpy >=2,<3", "numpy >=2,<3"),
         ("numpy", "numpy>=2", "numpy>=2"),
-        ("'conda-forge::numpy = 1.2'", "conda-forge::numpy=2.1", "'conda-forge::numpy=2.1'"),
+        ("'conda-forge::numpy = 1.2'", "conda-forge::numpy=2.1", "'conda-forge::numpy =2.1'"),
         ("numpy 1.2", "numpy", "numpy"),
         ("numpy=1.26=py311_0", "numpy=1.26", "numpy=1.26"),
         ("numpy[version='>=1']", "numpy==2.1", None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlpin.conda.spec import MatchSpec, match_spec, version
@@ -33,6 +33,10 @@ Lines = Callable[[str], Sequence["Requirement"]]
 """What the user's lines say of a package."""
 
 
+_Wishes = Mapping["_Wish", Sequence["CondaRecord"]]
+"""What is wished, with the builds that wish it."""
+
+
 def asks(conda: Conda, group: Group, groups: Iterable[Group], lines: Lines) -> Iterator[Link]:
     """What the builds of a package ask of another one, as far as the user's lines and the other links leave any."""
     parent, child, groups = group.parent, group.key, list(groups)
@@ -52,14 +56,47 @@ def asks(conda: Conda, group: Group, groups: Iterable[Group], lines: Lines) -> I
             continue
         asking = list({id(record): record for some in wishes.values() for record in some}.values())
         part = f"{len(asking)} of {len(left)} builds" if len(asking) < len(left) else ""
-        who, many = f"{parent.name} {which(asking, part)}", len({record.version for record in asking}) > 1
-        what = _own(child.name, wishes, there) or f"{child.name} {_wishes(wishes, there)}".strip()
-        verb = ("need" if required else "go only with") if many else ("needs" if required else "goes only with")
-        text = f"{who} {'each ' * what.startswith('the ')}{verb} {what}"
+        parts: list[tuple[_Wishes, Sequence[CondaRecord]]] = [(wishes, asking)]
+        if not part and sum(one.parent == parent for one in groups) > 1:  # which goes with which matters
+            parts = _by_version(wishes, there) or parts
+        told = [_asking(child.name, some, records, there, part, required=required) for some, records in parts]
+        text = f"{parent.name} {'; '.join(told)}"
         if child.name.startswith("__"):
             text = f"{text}; the target has {conda.has(child.name) or 'none'}"
         ends = (conda.fact(child.name),) if child.name.startswith("__") else (child.name,)
         yield Link("metadata", text, parent.name, ends, "declared")
+
+
+def _asking(
+    name: str,
+    wishes: _Wishes,
+    asking: Sequence[CondaRecord],
+    there: Sequence[CondaRecord],
+    part: str,
+    *,
+    required: bool,
+) -> str:
+    """What some builds ask, from their versions on."""
+    many = len({record.version for record in asking}) > 1
+    what = _own(name, wishes, there) or f"{name} {_words(wishes, there)}".strip()
+    verb = ("need" if required else "go only with") if many else ("needs" if required else "goes only with")
+    return f"{which(asking, part)} {'each ' * what.startswith('the ')}{verb} {what}"
+
+
+def _by_version(wishes: _Wishes, there: Sequence[CondaRecord]) -> list[tuple[_Wishes, Sequence[CondaRecord]]]:
+    """The same wishes apart by what the versions ask, where that is told in few words; empty where it is not."""
+    by_version: dict[str, dict[_Wish, list[CondaRecord]]] = {}
+    for wish, records in wishes.items():
+        for record in records:
+            by_version.setdefault(record.version, {}).setdefault(wish, []).append(record)
+    alike: dict[str, dict[_Wish, list[CondaRecord]]] = {}
+    for _, some in sorted(by_version.items(), key=lambda one: version(one[0])):
+        together = alike.setdefault(_words(some, there), {})
+        for wish, records in some.items():
+            together.setdefault(wish, []).extend(records)
+    if len(alike) >= _SPELLED:
+        return []
+    return [(some, [record for records in some.values() for record in records]) for some in alike.values()]
 
 
 class _Wish(NamedTuple):
@@ -116,7 +153,7 @@ def which(records: Iterable[CondaRecord], more: str = "") -> str:
 # -- what is wished
 
 
-def _own(name: str, wishes: Mapping[_Wish, Sequence[CondaRecord]], there: Sequence[CondaRecord]) -> str:
+def _own(name: str, wishes: _Wishes, there: Sequence[CondaRecord]) -> str:
     """The words for wishes each of which is for the version of who asks; empty where that is not so."""
     if len(wishes) <= _SPELLED:
         return ""
@@ -134,7 +171,7 @@ def _builds(wishes: Iterable[_Wish]) -> str:
     return f", in a build {words[0]}*" if len(words[0]) > 1 and len({*words}) == 1 else ""
 
 
-def _wishes(wishes: Iterable[_Wish], there: Sequence[CondaRecord]) -> str:
+def _words(wishes: Iterable[_Wish], there: Sequence[CondaRecord]) -> str:
     """The wishes after the name of what they are for."""
     if any(not wish.specs for wish in wishes):
         return ""
@@ -198,6 +235,13 @@ def offered(conda: Conda, name: str, lines: Sequence[Requirement]) -> Iterator[L
             has = f"{channels} has {which(records)} in {_count(len(records))}" if records else "none is offered"
             yield Link("offered", f"no build of {name} is `{one.spec.text}`; {has}", name, (), "index")
             return
+
+
+def kept_out(conda: Conda, name: str, premises: Collection[str]) -> Iterator[Link]:
+    """What is not offered of a conda package because of some of the premises: facts, options and rules by name."""
+    if not name.startswith("__"):
+        rejected = conda.listed(name)[1]
+        yield from _rejected(name, [(one, why) for one, why in rejected if {why.fact, why.rule} & {*premises}])
 
 
 def _rejected(name: str, rejections: Sequence[tuple[CondaRecord, Rejection]]) -> Iterator[Link]:

@@ -85,6 +85,7 @@ def others(question: Question, view: View, groups: Collection[Group]) -> list[It
     elsewhere = {line.name for line in question.requirements if isinstance(line.source, Elsewhere)}
     if view.conda is not None:
         facts |= view.conda.grounds.facts
+        facts |= {view.conda.fact(key.name): None for key in sorted(keys) if _is_virtual(key)}
     for one in _rejections(view, sorted(names - elsewhere), keys):
         if one.fact:
             facts[one.fact] = None
@@ -103,11 +104,15 @@ def others(question: Question, view: View, groups: Collection[Group]) -> list[It
     return [*found, *(Item("rule", rule) for rule in rules)]
 
 
+def _is_virtual(key: Key) -> bool:
+    return key.kind == "conda" and key.name.startswith("__")
+
+
 def _rejections(view: View, names: Iterable[str], keys: Iterable[Key]) -> Iterator[Rejection]:
     for name in names:
         yield from view.rejections(name)
     if view.conda is not None:
-        for name in sorted(key.name for key in keys if key.kind == "conda" and not key.name.startswith("__")):
+        for name in sorted(key.name for key in keys if key.kind == "conda" and not _is_virtual(key)):
             yield from (why for _, why in view.conda.listed(name)[1])
 
 

@@ -156,7 +156,12 @@ class _Telling:
             queue = [*following, *queue]
         for name in dict.fromkeys([*self._lines, *(group.key.name for group in told if group.key.kind == "pypi")]):
             found += self._offered(name)
-        return found
+        if self._view.conda is not None:
+            others = (item.name for item in self._core.items if not item.is_line)
+            premises = {*others} - {"python"}
+            for name in dict.fromkeys(group.key.name for group in told if group.key.kind == "conda"):
+                found += conda_reasons.kept_out(self._view.conda, name, premises)
+        return list(dict.fromkeys(found))
 
     # -- what releases ask for
 

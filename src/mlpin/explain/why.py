@@ -40,14 +40,14 @@ def why(
 
 
 def wanted(text: str, conda: Collection[str] = ()) -> Declared:
-    """The requirement that was typed; one of conda where it is written so or its name is one of `conda`.
+    """The requirement that was typed. Raises `InputError`.
 
-    Raises `InputError`.
+    Where the project has `conda` packages it is one of conda if its name is among them, or it is written so.
     """
     text = text.strip()
     origin = Origin("option", text=text)
     name = _OF_CONDA.match(text)
-    if name and (name["channel"] or name["sign"] or name["name"].lower() in conda):
+    if name and conda and (name["channel"] or name["sign"] or name["name"].lower() in conda):
         return conda_lines.declared(text, origin)
     return declared(text, origin, bases=())
 

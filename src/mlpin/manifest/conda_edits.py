@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from mlpin.errors import InputError
 from mlpin.manifest.conda_lines import spelled
+from mlpin.manifest.pixi_lines import spec_version
+from mlpin.requirement import Declared
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _VERSION = r"(?:[<>=!~]{1,2}\s*)?[0-9*][A-Za-z0-9_.*+!]*"
@@ -107,12 +109,30 @@ def any_build(text: str) -> str | None:
     return found.head if bare else str(found._replace(build=""))
 
 
-def respelled(written: str, asked: str, old: str, new: str) -> str | None:
-    """The requirement `written` as the MatchSpec `new` has it, where it is the one `asked` for, which is `old`.
+def respelled(written: str, asked: Declared, new: str) -> str | None:
+    """The requirement `written` as the MatchSpec `new` has it; None where it is not the one `asked` for.
 
     A channel stays as it is written.
     """
-    mine, theirs, before = parts(" ".join(written.split())), parts(new), parts(old)
-    if mine is None or theirs is None or before is None or spelled(written) != spelled(asked):
+    mine, theirs, before = parts(" ".join(written.split())), parts(new), parts(asked.conda)
+    if mine is None or theirs is None or before is None or spelled(written) != spelled(asked.origin.text):
         return None
-    return str(theirs._replace(head=mine.head)) if theirs.head == before.head else None
+    if theirs.head != before.head:
+        return None
+    keeps = re.match("[<>=!~]", mine.version) and re.match("[<>=!~]", theirs.version)
+    return str(theirs._replace(head=mine.head, gap=mine.gap if keeps else theirs.gap))
+
+
+def pixi_version(written: object, asked: Declared, new: str) -> str | None:
+    """The version of the MatchSpec `new` in pixi's words, for that of what is `asked` for, which is `written` so.
+
+    None where it is another one, or more than the version differs.
+    """
+    before, after = parts(asked.conda), parts(new)
+    if before is None or after is None or before.build != after.build or not isinstance(written, str):
+        return None
+    if spec_version(written) != before.version:
+        return None
+    bare = not written.startswith("=")  # in pixi's words a version alone is that one
+    said = (after.version.removeprefix("==") if bare else after.version) or "*"
+    return said if spec_version(said) == (after.version or "*") else None

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from mlpin.errors import InputError
-from mlpin.manifest import conda_edits, pep508, pip_lines, pixi_lines, poetry_versions
+from mlpin.manifest import conda_edits, pep508, pip_lines, poetry_versions
 from mlpin.manifest.script import _BLOCK
 from mlpin.manifest.source_text import _BOMS, _CODING
 from mlpin.manifest.toml_lines import Step, _Lines
@@ -73,9 +73,9 @@ def respecified(
 ) -> Change | None:
     """`text` with `specifier` (and `extras`) in place of those of `declared`, which begins on `line`.
 
-    An empty specifier takes the bound away; Poetry's tables take Poetry's language (`^2.1`) too. For a conda
-    package `specifier` is the whole new MatchSpec. None where hashes would no longer fit, where the version stands
-    elsewhere (a URL, a path, a variable), and where the requirement is not found on the line, or found twice.
+    An empty specifier takes the bound away; Poetry's tables take Poetry's language (`^2.1`) too; of a conda package
+    it is the new MatchSpec. None where hashes would no longer fit, where the version stands elsewhere (a URL, a path,
+    a variable), and where the requirement is not found on the line, or found twice.
     """
     document = _toml(text)
     if declared.hashes or line < 1 or (document is None and declared.source is not None):
@@ -177,8 +177,7 @@ def encoded(text: str, like: bytes, *, declared_coding: bool = False) -> bytes:
 def _respelled(asked: _Asked, text: str, start: int, end: int) -> list[_Splice] | None:
     """The splices for the requirement (PEP 508) that begins at `start`, where it is the one asked for."""
     if asked.declared.conda:
-        declared = asked.declared
-        new = conda_edits.respelled(text[start:end], declared.origin.text, declared.conda, asked.specifier)
+        new = conda_edits.respelled(text[start:end], asked.declared, asked.specifier)
         return [_Splice(start, end, new)] if new is not None else None
     found = _HEAD.match(text, start, end)
     old, meaning = _read(found[0]) if found else None, _meaning(asked.specifier)
@@ -189,7 +188,7 @@ def _respelled(asked: _Asked, text: str, start: int, end: int) -> list[_Splice] 
     gap, written = found["gap"] or "", (found["specifier"] or "")[len(found["gap"] or "") :]
     new = written if meaning == old.specifier else spelled(written, asked.specifier)
     splices = [_Splice(found.end() - len(gap + written), found.end(), gap + new if new else "")]
-    extras = old.extras if asked.extras is None else _names(asked.extras)
+    extras = old.extras if asked.extras is None else tuple(sorted(map(normalise, asked.extras)))
     if extras != old.extras:
         name_end, comma = found.end("name"), ", " if ", " in (found["extras"] or "") else ","
         brackets = f"[{comma.join(asked.extras or ())}]" if extras else ""
@@ -213,10 +212,6 @@ def _meaning(text: str, path: Steps = ()) -> str | None:
         return pep508.specifier("" if text.strip() == "*" else text, Origin("manifest"))
     except (InputError, ValueError):
         return None
-
-
-def _names(extras: Sequence[str]) -> tuple[str, ...]:
-    return tuple(sorted(map(normalise, extras)))
 
 
 def _spliced(text: str, splices: Sequence[_Splice]) -> str:
@@ -415,30 +410,17 @@ def _in_toml(document: _Toml, line: int, asked: _Asked, edit: Editor) -> Change 
         value, poetry, splices = document.value(path), path[:2] == _POETRY, None
         if isinstance(path[-1], int) and isinstance(value, str) and not poetry:
             splices = edit(document.text, *document.inside(path))
-        elif asked.declared.conda:
-            named = path[-1] == asked.declared.name and path[-2:-1] == ("dependencies",)
-            splices = _pixi_edited(document, path, asked) if named else None
-        elif isinstance(value, str | dict) and (poetry or len(path) == 2):
+        elif asked.declared.conda and path[-2:] == ("dependencies", asked.declared.name):
+            at: Steps = path if isinstance(value, str) else (*path, "version")
+            new = conda_edits.pixi_version(document.value(at), asked.declared, asked.specifier)
+            splices = [document.written(at, new)] if new else None
+        elif isinstance(value, str | dict) and (poetry or len(path) == 2) and not asked.declared.conda:
             key = next(step for step in reversed(path) if isinstance(step, str))
             splices = _version_edited(document, path, asked) if normalise(key) == asked.declared.name else None
         if splices:
             found.append((path, splices))
     found = [one for one in found if document.value(one[0]) == asked.declared.origin.text] or found
     return document.changed(found[0][1], found[0][0]) if len(found) == 1 else None
-
-
-def _pixi_edited(document: _Toml, path: Steps, asked: _Asked) -> list[_Splice] | None:
-    """The splices for pixi's `name = "version"` and `name = {version = "…"}`."""
-    old, new, value = conda_edits.parts(asked.declared.conda), conda_edits.parts(asked.specifier), document.value(path)
-    where = path if isinstance(value, str) else (*path, "version")
-    written = document.value(where)
-    if old is None or new is None or old.build != new.build or not isinstance(written, str):
-        return None
-    if pixi_lines.spec_version(written) != old.version:
-        return None
-    bare = not written.startswith("=")  # in pixi's words a version alone is that one
-    said = (new.version.removeprefix("==") if bare else new.version) or "*"
-    return [document.written(where, said)] if pixi_lines.spec_version(said) == (new.version or "*") else None
 
 
 def _version_edited(document: _Toml, path: Steps, asked: _Asked) -> list[_Splice] | None:
@@ -453,7 +435,7 @@ def _version_edited(document: _Toml, path: Steps, asked: _Asked) -> list[_Splice
     new = old if meaning == asked.declared.specifier else spelled(old, asked.specifier) or "*"
     if _meaning(new, path) != meaning:
         return None
-    kept = asked.extras is None or _names(asked.extras) == asked.declared.extras
+    kept = asked.extras is None or tuple(sorted(map(normalise, asked.extras))) == asked.declared.extras
     listed = ", ".join(f'"{extra}"' for extra in asked.extras or ())
     if isinstance(value, str):
         entry = _Splice(*document.places.values[path], f'{{ version = "{new}", extras = [{listed}] }}')

@@ -84,7 +84,9 @@ def _target(target: TargetResult, file: str, verbose: bool) -> list[str]:
 
 def _count(target: TargetResult) -> str:
     packages = counted(target.packages, "package")
-    return f"{packages}, {target.conda} of them from conda," if target.beside else packages
+    if not target.beside:
+        return packages
+    return f"{packages}, {'all' if target.conda == target.packages else f'{target.conda} of them'} from conda,"
 
 
 def _installing(result: LockResult) -> list[str]:
@@ -94,7 +96,8 @@ def _installing(result: LockResult) -> list[str]:
         return []
     text = f"{told.beside} is installed first: micromamba create -n NAME -f {told.beside}"
     if told.packages > told.conda:
-        text += f"; the rest by pip in that environment: pip install -r {told.plan.lock.name}. pip alone is not enough"
+        rest = f"uv pip install --no-deps -r {told.plan.lock.name} --python PREFIX"
+        text += f"; then the rest, which is not enough by itself: {rest}, or pip 26.3 and newer in that environment"
     return wrapped(f"{text}.", "", "  ")
 
 

@@ -152,7 +152,8 @@ class Search:
             reasons = self._view.conda.grounds.edges
             involved |= set(reasons.values())
             met = tuple(dict.fromkeys((*met, *reasons)))
-            clash = tuple(dict.fromkeys((*(edge for edge in reasons if edge.parent is not None), *clash)))
+            if reasons:
+                clash = tuple(sorted(reasons, key=lambda edge: edge.parent is None))
         return Verdict(None, clash, tried=self._tried, involved=involved, met=met)
 
     def _involved(self) -> frozenset[Group]:

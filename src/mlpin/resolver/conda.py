@@ -187,13 +187,25 @@ class Conda:
         self._seen = seen
         return network
 
+    def consider(self, candidate: Candidate) -> bool:
+        """Whether a candidate leaves something of every name. If so, it counts as decided until the search goes on."""
+        if not self._is_move(candidate.key):
+            return True
+        self._seen = None  # another one may have been considered before
+        network = self._follow()
+        if network.failed or network.push(Move(candidate.key, id(candidate)), self._cuts(network, candidate)):
+            return True
+        network.pop()
+        return False
+
+    def _is_move(self, key: Key) -> bool:
+        return key.kind == "conda" or (key.kind == "pypi" and not key.extra and key.name in self._carriers)
+
     def _moves(self, network: Network) -> Iterator[tuple[Move, Callable[[], list[tuple[str, int]]]]]:
         assert self._state is not None
         for key, pin in self._state.pins.items():
-            if key.kind == "conda":
-                yield Move(key, id(pin)), lambda key=key, pin=pin: [(key.name, self._bit(network, pin))]  # type: ignore[misc]
-            elif key.kind == "pypi" and not key.extra and key.name in self._carriers:
-                yield Move(key, id(pin)), lambda key=key, pin=pin: self._cuts(network, key.name, pin)  # type: ignore[misc]
+            if self._is_move(key):
+                yield Move(key, id(pin)), lambda pin=pin: self._cuts(network, pin)  # type: ignore[misc]
         if not self.joint:
             return
         for key, asked in self._state.asked():
@@ -203,15 +215,14 @@ class Conda:
                     texts = frozenset(one.specifier.text for one in said)
                     yield Move(key, texts), lambda key=key, said=said: self._asked_cuts(network, key, said)  # type: ignore[misc]
 
-    def _bit(self, network: Network, pin: Candidate) -> int:
-        return 1 << network.domains[pin.name].records.index(pin.record)  # type: ignore[arg-type]
-
-    def _cuts(self, network: Network, name: str, pin: Candidate) -> list[tuple[str, int]]:
-        """What a distribution's pin leaves of the conda packages that may stand in for it."""
+    def _cuts(self, network: Network, pin: Candidate) -> list[tuple[str, int]]:
+        """What a pin leaves of a conda package, or of those that may stand in for a distribution."""
+        if pin.record is not None:
+            return [(pin.name, 1 << network.domains[pin.name].records.index(pin.record))]
         found = []
-        for carrier in self._carriers[name]:
+        for carrier in self._carriers[pin.name]:
             domain = network.domains[carrier]
-            carrying = self._carrying(domain, name)
+            carrying = self._carrying(domain, pin.name)
             same = domain.where(lambda record: self._shelf.version(record) == pin.version) if pin.carrier else 0
             found.append((carrier, domain.full & ~carrying | carrying & same))
         return found

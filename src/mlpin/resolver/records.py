@@ -1,7 +1,8 @@
 """Which records of the channels are offered on a target, in which order, and which distributions they carry.
 
 Channel priority, cutoffs and rules refuse a record with its reason. The order is conda's: no track_features, the
-newest version, the first channel, the highest build number, the newest dependencies, the latest upload.
+newest version, the first channel, the highest build number, a build for the platform before one for any, the newest
+dependencies, the latest upload.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ class Shelf:
             ranked: tuple[Any, ...] = (record.position, newest)
         else:
             ranked = (newest, record.position)
-        return (bool(record.track_features), *ranked, -record.build_number, -record.timestamp, record.build)
+        anywhere = record.subdir == "noarch"
+        return (bool(record.track_features), *ranked, -record.build_number, anywhere, -record.timestamp, record.build)
 
     # -- what they carry
 
@@ -155,12 +157,16 @@ def _by_dependencies(domain: Domain, equal: list[int], best: Callable[[CondaReco
 
 
 def _alike(one: CondaRecord, other: CondaRecord) -> bool:
-    return (one.version, one.position, one.build_number, bool(one.track_features)) == (
-        other.version,
-        other.position,
-        other.build_number,
-        bool(other.track_features),
-    )
+    def mark(record: CondaRecord) -> tuple[Any, ...]:
+        return (
+            record.version,
+            record.position,
+            record.build_number,
+            bool(record.track_features),
+            record.subdir == "noarch",
+        )
+
+    return mark(one) == mark(other)
 
 
 class _Reversed:

@@ -10,8 +10,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from resolvelib import BaseReporter
+from resolvelib.resolvers import RequirementsConflicted, ResolutionImpossible, ResolutionTooDeep
 from resolvelib.resolvers import Resolution as Search
-from resolvelib.resolvers import ResolutionImpossible, ResolutionTooDeep
 
 from mlpin.candidate import Candidate, Key, Rejection
 from mlpin.outcome import Conflict, Edge, GaveUp, Outcome, Resolution
@@ -84,6 +84,7 @@ class _Search(Search["Requirement", Candidate, Key]):
 
     def __init__(self, provider: Provider, reporter: _Reporter) -> None:
         super().__init__(provider, reporter)
+        self._conda = provider.view.conda
         # By identity, with the criterion beside the answer, so that no other one can get its id.
         self._satisfying: dict[int, tuple[Any, Candidate, bool]] = {}
         self._preferences: dict[int, tuple[Any, Any]] = {}
@@ -113,6 +114,12 @@ class _Search(Search["Requirement", Candidate, Key]):
             # What was there when it was asked for has gone since: a dead end, which resolvelib would not see.
             return [self._states[-1].criteria[name]]
         return causes
+
+    def _get_updated_criteria(self, candidate: Candidate) -> Any:
+        if self._conda is not None and not self._conda.consider(candidate):
+            # The candidate is at fault, not whoever asks for what it leaves nothing of: the next one may do.
+            raise RequirementsConflicted(self._states[-1].criteria[candidate.key])
+        return super()._get_updated_criteria(candidate)
 
     def _backjump(self, causes: list[Any]) -> bool:
         self._turns += 1
