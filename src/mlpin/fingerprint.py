@@ -93,6 +93,7 @@ def _declared(line: Declared, plan: TargetPlan) -> list[Any]:
 
 
 def channels_of(project: Project, plan: TargetPlan) -> Sequence[ChannelPlace]:
+    """The places of the conda channels of a target; none where no conda package is asked for."""
     if not plan.channels:
         return ()
     from mlpin.conda.virtual import subdir

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mlpin.requirement import Origin, Requirement
     from mlpin.resolver.ports import Catalog, Sources
     from mlpin.resolver.provider import Progress
+    from mlpin.resolver.records import Shelf
     from mlpin.target import Target
 
 
@@ -69,6 +70,7 @@ class Asker:
         self._sources = sources
         self._progress = progress
         self._offers: dict[tuple[Any, ...], Offers] = {}
+        self._shelves: dict[tuple[Any, ...], Shelf] = {}
         self._absent: dict[str, str] = {}
         self.rejected = 0
         """Candidates that its searches have gone on from: how much work it was."""
@@ -120,9 +122,21 @@ class Asker:
         self._occasions[mark] = rules.advised, rules.chosen
         return outcome, view
 
+    def _shelf(self, question: Question, rules: Rulebook) -> Shelf:
+        """The records of conda packages as they are offered: they are the same for every question like this one."""
+        from mlpin.resolver.records import Shelf
+
+        policy = question.policy
+        decided = (policy.channels, policy.channel_priority, policy.resolution, policy.lowest, question.pinned)
+        mark = (*_mark(question, rules), *decided)
+        if mark not in self._shelves:
+            self._shelves[mark] = Shelf(policy, rules)
+        return self._shelves[mark]
+
     def _view(self, question: Question, rules: Rulebook) -> tuple[View, list[Requirement]]:
         offers = self._offers.setdefault(_mark(question, rules), {})
-        view = View(question.target, self._catalog, question.policy, self._sources, rules, offers)
+        shelf = self._shelf(question, rules) if question.policy.channels else None
+        view = View(question.target, self._catalog, question.policy, self._sources, rules, offers, shelf)
         roots = view.roots(question.requirements)
         if question.requires_python:
             assert question.requires_python_origin is not None

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from mlpin.candidate import PYTHON, Candidate, Key, Rejection, distribution
 from mlpin.conda.names import conda_names, may_provide
 from mlpin.conda.record import CondaRecord
 from mlpin.conda.spec import MatchSpec, match_spec, version
 from mlpin.conda.virtual import cuda_of, subdir, virtual_packages
-from mlpin.errors import InputError
 from mlpin.outcome import Group
 from mlpin.requirement import Origin
-from mlpin.resolver.grounds import FROM_METADATA, Fact, Grounds, Move, conda_key
+from mlpin.resolver.grounds import FROM_METADATA, Fact, Grounds, Move, State, conda_key
 from mlpin.resolver.network import Domain, Network, positions
-from mlpin.resolver.records import Shelf
-from mlpin.resolver.requirements import Carried, Matched, PythonRange, Specified, StandsIn, specifier
+from mlpin.resolver.records import Shelf, ranked
+from mlpin.resolver.requirements import Carried, Matched, PythonRange, Specified, StandsIn
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -40,22 +39,6 @@ _CUDA_PACKAGES = ("cuda-version", "cudatoolkit")
 Records = Callable[[Sequence[str]], Mapping[str, Sequence[CondaRecord]]]
 
 
-class State(Protocol):
-    """What a search has decided and asked so far."""
-
-    @property
-    def mark(self) -> Hashable:
-        """Equal marks: nothing has changed."""
-        ...
-
-    @property
-    def pins(self) -> Mapping[Key, Candidate]: ...
-
-    def asked(self) -> Iterable[tuple[Key, Iterable[Requirement]]]:
-        """By key, what is asked of it."""
-        ...
-
-
 class Conda:
     """Domains, requirements and reasons of the conda packages of one target."""
 
@@ -66,12 +49,15 @@ class Conda:
         rules: Rulebook | None,
         records: Records,
         virtual: Sequence[CondaRecord],
+        shelf: Shelf | None = None,
     ) -> None:
         self._target = target
         self._policy = policy
         self._rules = rules
         self._records = records
-        self._shelf = Shelf(policy, rules)
+        self._shelf = shelf or Shelf(policy, rules)
+        self._named: set[str] = set()
+        """Names for which the user says the channel: priority does not count there."""
         self.virtual = tuple(virtual)
         self._virtual = {record.name: record for record in virtual}
         self._roots: list[tuple[str, Callable[[Domain], int], Requirement]] = []
@@ -101,7 +87,7 @@ class Conda:
             return known
         asked = self._lines[name, text, origin] = Matched(conda_key(name), match_spec(text), origin)
         if asked.spec.channel:
-            self._shelf.named.add(name)
+            self._named.add(name)
         self._roots.append((name, lambda domain: domain.matching(asked.spec), asked))
         self._asked[name] = None
         return asked
@@ -112,16 +98,18 @@ class Conda:
         limit = Matched(conda_key(name), spec, origin)
         self._roots.append((name, lambda domain: domain.matching(spec) | domain.absent, limit))
 
-    def restrict(self, requirement: Requirement) -> None:
+    def restrict(self, requirement: Specified) -> None:
         """Let a requirement of PyPI's count for what may stand in for its distribution."""
         for name in conda_names(requirement.key.name):
-            self._roots.append((name, lambda domain: self._within(domain, [requirement]) | domain.absent, requirement))
+            self._roots.append(
+                (name, lambda domain: self._shelf.within(domain, [requirement]) | domain.absent, requirement)
+            )
 
     def asking_only(self, groups: Iterable[Group]) -> Conda:
         """The same, with candidates that ask for some groups of edges only."""
         virtual = self.virtual
-        found = Conda(self._target, self._policy, self._rules, self._records, virtual)
-        found._roots, found._asked, found._shelf = self._roots, self._asked, self._shelf
+        found = Conda(self._target, self._policy, self._rules, self._records, virtual, self._shelf)
+        found._roots, found._asked, found._named = self._roots, self._asked, self._named
         found.joint, found.groups = self.joint, frozenset(groups)
         return found
 
@@ -151,7 +139,7 @@ class Conda:
             network.root(PYTHON_PACKAGE, lambda domain: domain.matching(mine) | domain.absent, Fact("python"))
         if (cuda := self._target.hardware.cuda) and "cuda" not in self._waived:
             for name in _CUDA_PACKAGES:
-                network.root(name, lambda domain: self._in_range(domain, cuda) | domain.absent, Fact("cuda"))
+                network.root(name, lambda domain: self._shelf.in_range(domain, cuda) | domain.absent, Fact("cuda"))
         network.add([*self._virtual, *self._asked])
         network.reduce()
 
@@ -222,65 +210,46 @@ class Conda:
         found = []
         for carrier in self._carriers[pin.name]:
             domain = network.domains[carrier]
-            carrying = self._carrying(domain, pin.name)
+            carrying = self._shelf.carrying(domain, pin.name)
             same = domain.where(lambda record: self._shelf.version(record) == pin.version) if pin.carrier else 0
             found.append((carrier, domain.full & ~carrying | carrying & same))
         return found
 
-    def _asked_cuts(self, network: Network, key: Key, asked: Sequence[Requirement]) -> list[tuple[str, int]]:
+    def _asked_cuts(
+        self, network: Network, key: Key, asked: Sequence[Specified | PythonRange]
+    ) -> list[tuple[str, int]]:
         carriers = [PYTHON_PACKAGE] if key == PYTHON else self._carriers[key.name]
         return [
-            (carrier, self._within(domain, asked) | domain.absent)
+            (carrier, self._shelf.within(domain, asked) | domain.absent)
             for carrier in carriers
             if (domain := network.domains.get(carrier)) is not None
         ]
-
-    def _in_range(self, domain: Domain, text: str) -> int:
-        wanted = specifier(text)
-        return domain.where(
-            lambda record: (known := self._shelf.version(record)) is not None and wanted.contains(known)
-        )
-
-    def _within(self, domain: Domain, asked: Sequence[Requirement]) -> int:
-        """The records that are not in the way of what is asked of a distribution that they may stand in for."""
-        name = asked[0].key.name
-
-        def fits(record: CondaRecord) -> bool:
-            if domain.name != PYTHON_PACKAGE and name not in self._shelf.carried(record):
-                return True
-            known = self._shelf.version(record)
-            return known is None or all(one.specifier.contains(known) for one in asked)  # type: ignore[attr-defined]
-
-        return domain.where(fits)
 
     # -- domains
 
     def _load(self, names: Sequence[str]) -> dict[str, Domain]:
         found = {name: Domain(name, [self._virtual[name]]) for name in names if name in self._virtual}
-        fetched = self._records([name for name in names if not name.startswith("__")])
+        shelf = self._shelf
         for name in names:
-            if name not in found:
-                domain = found[name] = Domain(name, self._shelf.offered(name, fetched.get(name, ())))
-                if self.joint or self._shelf.is_ruled(name):
-                    for carried in may_provide(name):
-                        if any(carried in self._shelf.carried(record) for record in domain.records):
-                            self._carriers.setdefault(carried, []).append(name)
+            if name not in found and (known := shelf.known(name, channel_said=name in self._named)) is not None:
+                found[name] = known
+        missing = [name for name in names if name not in found and not name.startswith("__")]
+        fetched = self._records(missing) if missing else {}
+        for name in missing:
+            found[name] = shelf.shelve(name, fetched.get(name, ()), channel_said=name in self._named)
+        for name in names:
+            if self.joint or shelf.is_ruled(name):
+                for carried in may_provide(name):
+                    if name in found and any(carried in shelf.carried(record) for record in found[name].records):
+                        self._carriers.setdefault(carried, []).append(name)
         return found
 
-    def _asks(self, record: CondaRecord) -> list[tuple[MatchSpec, bool]] | None:
+    def _asks(self, record: CondaRecord) -> Sequence[tuple[MatchSpec, bool]] | None:
         """What a record asks of others; False: only if they are installed. None: it cannot be read."""
-        found = []
-        everything = self.groups is None and not self._waived
-        try:
-            for texts, required in ((record.depends, True), (record.constrains, False)):
-                for text in texts:
-                    spec = match_spec(text)
-                    if everything or self._counts(record.name, spec.name):
-                        found.append((spec, required))
-        except InputError as error:
-            self._shelf.reject(record, "metadata", error.message)
-            return None
-        return found
+        found = self._shelf.asks(record)
+        if found is None or (self.groups is None and not self._waived):
+            return found
+        return [(spec, required) for spec, required in found if self._counts(record.name, spec.name)]
 
     def _counts(self, name: str, other: str) -> bool:
         if other.startswith("__") and self.fact(other) in self._waived:
@@ -311,7 +280,8 @@ class Conda:
         mask = network.masks[key.name] & ~domain.absent
         for one in asked:
             mask &= self._mask(domain, one)
-        for position in self._shelf.ranked(domain, mask, lambda record: self._best_of(network, record)):
+        kept = self._policy.preferred_builds.get(key.name)
+        for position in ranked(domain, mask, kept, lambda record: self._best_of(network, record)):
             yield self._candidate(domain, position)
 
     def _mask(self, domain: Domain, requirement: Requirement) -> int:
@@ -352,7 +322,7 @@ class Conda:
         must = False
         for carrier in self._carriers.get(name, ()):
             domain = network.domains[carrier]
-            left = network.masks[carrier] & self._carrying(domain, name)
+            left = network.masks[carrier] & self._shelf.carrying(domain, name)
             must = must or (network.must(carrier) and bool(left))
             for position in positions(left):
                 known = self._shelf.version(domain.records[position])
@@ -370,11 +340,6 @@ class Conda:
         if found is None:
             found = self._standing[mark] = Candidate(distribution(name), known, carrier=carrier)
         return found
-
-    def _carrying(self, domain: Domain, name: str) -> int:
-        return domain.where(
-            lambda record: name in self._shelf.carried(record) and self._shelf.version(record) is not None
-        )
 
     def requires(self, candidate: Candidate) -> tuple[Requirement, ...]:
         """What a conda package asks for, or the candidate of a distribution that one stands in for."""
@@ -419,7 +384,7 @@ class Conda:
     def listed(self, name: str) -> tuple[Sequence[CondaRecord], Sequence[tuple[CondaRecord, Rejection]]]:
         """What the channels have of a package: what is offered, best first, and what is not."""
         self._grow([name])
-        return self.network.domains[name].records, self._shelf.rejected.get(name, ())
+        return self.network.domains[name].records, self._shelf.rejected(name, channel_said=name in self._named)
 
     def asked_for(self, name: str, lines: Sequence[Requirement]) -> list[CondaRecord]:
         """The records that are offered and that some lines leave, best first."""
@@ -463,11 +428,12 @@ def side(view: View, catalog: Catalog, *, joint: bool) -> Conda:
     target, policy, rules = view.target, view.policy, view.rules
     cuda = cuda_of(target, rules.matrix) if rules is not None else ""
     records = partial(catalog.records, policy.channels, subdir(target.platform))
-    found = Conda(target, policy, rules, records, virtual_packages(target, cuda, target.virtual))
+    found = Conda(target, policy, rules, records, virtual_packages(target, cuda, target.virtual), view.shelf)
     found.joint = joint
     for requirements in view.constraints.values():
         for requirement in requirements:
-            found.restrict(requirement)
+            if isinstance(requirement, Specified):
+                found.restrict(requirement)
     for line in policy.constraints:
         if line.conda and view.holds(line.marker):
             found.limit(line.name, line.conda, line.origin)

@@ -1,9 +1,9 @@
-"""What refusals on the conda side rest on: the edges and facts behind the events of a network."""
+"""What the conda side hears of a search, and what its refusals rest on: the edges and facts behind the events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mlpin.candidate import Candidate, Key
 from mlpin.outcome import Edge, Group
@@ -12,7 +12,7 @@ from mlpin.resolver.network import Domain, Event, Network
 from mlpin.resolver.requirements import Matched, Specified
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from mlpin.requirement import Requirement
 
 FROM_METADATA = Origin("candidate")
 _SAMPLES = 3
@@ -30,6 +30,22 @@ class Move(NamedTuple):
 
     key: Key
     value: Hashable
+
+
+class State(Protocol):
+    """What a search has decided and asked so far."""
+
+    @property
+    def mark(self) -> Hashable:
+        """Equal marks: nothing has changed."""
+        ...
+
+    @property
+    def pins(self) -> Mapping[Key, Candidate]: ...
+
+    def asked(self) -> Iterable[tuple[Key, Iterable[Requirement]]]:
+        """By key, what is asked of it."""
+        ...
 
 
 class Grounds:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mlpin.requirement import Requirement
     from mlpin.resolver.conda import Conda
     from mlpin.resolver.ports import Catalog, Sources
+    from mlpin.resolver.records import Shelf
     from mlpin.resolver.rules import Rulebook
     from mlpin.target import Target
 
@@ -65,7 +66,9 @@ class View:
         sources: Callable[[], Sources] | None = None,
         rules: Rulebook | None = None,
         offers: Offers | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
+        self.shelf = shelf
         self.target = target
         self.rules = rules
         self._listings: dict[str, Listing] = {}
