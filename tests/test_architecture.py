@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conda.channels import channel, package
 from tests.index.server import IndexServer
 from tests.wheels import wheel
 
@@ -145,3 +146,11 @@ def test_a_run_that_the_cache_answers_loads_nothing_for_the_network(tmp_path: Pa
         assert "urllib3" in loaded(run, tmp_path)
         (tmp_path / "pylock.toml").unlink()
         assert not loaded(run, tmp_path) & set(NEVER_WHEN_WARM)
+
+
+def test_a_lock_with_conda_packages_that_still_holds_loads_nothing_of_conda(tmp_path: Path) -> None:
+    channel(tmp_path / "ours", package("corelib", "1.0"))
+    (tmp_path / "environment.yml").write_text("channels: [./ours]\ndependencies: [corelib>=1]\n", encoding="utf-8")
+    run = "from mlpin.cli import main\nassert main(['lock', '-q', '--cache-dir', 'cache', '--python', '3.11']) == 0"
+    assert "rattler" in loaded(run, tmp_path)
+    assert not loaded(run, tmp_path) & {"rattler", "mlpin.index.channels", "mlpin.resolver.conda", "urllib3"}

@@ -158,6 +158,8 @@ def test_a_drawn_channel_has_an_answer_where_py_rattler_has_one(block: int, tmp_
         if theirs is not None:
             assert wrong(wishes, theirs, root) == [], seed
             assert wrong(wishes, found(outcome), root) == [], seed
+            first = wishes._replace(specs=wishes.specs[:1])
+            assert older(first, found(outcome), theirs, root) == [], seed
 
 
 # -- the checker itself

@@ -23,6 +23,7 @@ LONGEST = 255
 
 _TOKEN = re.compile(r"\s*(\^[^$]*\$|[()|,]|[^()|,]+)")
 _RELATION = re.compile(r"(==|!=|<=|>=|~=|=|<|>)([^=<>!~\s]\S*)")
+_PLAIN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,9}")
 _STARS = re.compile(r"\*+")
 _LETTERS = re.compile(r"[a-z]+")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -187,17 +188,24 @@ def _relation(text: str) -> _Node:
     return _Node(_compares(sign, asked), text, exact=sign == "==")
 
 
+def _checked(asked: str) -> str:
+    """`asked` if it is a version. Raises `InputError`. For most it is plain, and rattler takes a while to load."""
+    if not _PLAIN.fullmatch(asked):
+        version(asked)
+    return asked
+
+
 def _compares(sign: str, asked: str) -> Test:
-    compare, bound = _COMPARE[sign], version(asked)
-    return lambda text: compare(version(text), bound)
+    compare, bound = _COMPARE[sign], _checked(asked)
+    return lambda text: compare(version(text), version(bound))
 
 
 def _starts(asked: str) -> Test:
     """A test for `asked.*`. Letters at its end begin a word, as conda has it: `2013a.*` takes `2013ab`."""
-    prefix = version(asked)
+    prefix = _checked(asked)
     letters = asked[len(asked.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")) :].lower()
     if not letters:
-        return lambda text: bool(version(text).starts_with(prefix))
+        return lambda text: bool(version(text).starts_with(version(prefix)))
     before = asked[: -len(letters)]
 
     def starts(text: str) -> bool:
