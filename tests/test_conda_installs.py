@@ -82,7 +82,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     for name in ("home", "project"):
         (base / name).mkdir()
     channel(base / "channels/one", *packages(), forms=(PLAIN, ZST))
-    wheels = [wheel("app", "1", ["numpyish>=1", "dep"]), wheel("dep", "1"), wheel("numpyish", "1.9")]
+    wheels = [wheel("app", "1", ["numpyish>=1", "dep"]), wheel("dep", "1"), wheel("corelib", "4")]
+    wheels += [wheel("numpyish", version) for version in ("1.5", "1.9")]
     with ChannelServer(base / "channels") as channels, IndexServer(wheels) as index:
         prefix = Prefix(base / "prefix", hermetic(base / "home"))
         made = Site(base / "project", base / "channels", f"{channels.url}/one", index, prefix)
@@ -156,11 +157,26 @@ Disturb = Callable[[Site, Prefix], object]
             id="pip-over-conda",
         ),
         pytest.param(
+            lambda site, prefix: prefix.pip("install", "--force-reinstall", "numpyish==1.5", "-i", site.pypi.url),
+            "numpyish 1.5 was installed by pip, the lock has it as conda's numpyish 1.5 py_0",
+            id="pip-over-conda-in-the-same-version",
+        ),
+        pytest.param(
+            # No line asks for corelib as a distribution.
+            lambda site, prefix: prefix.pip("install", "-U", "corelib", "-i", site.pypi.url),
+            "corelib 4 was installed by pip, the lock has it as conda's corelib 3 py_0",
+            id="pip-over-what-is-conda-s-alone",
+        ),
+        pytest.param(
             # `uv pip sync` does the same: it knows nothing of conda.
             lambda site, prefix: prefix.pip("uninstall", "-y", "numpyish"),
-            "numpyish",
+            "conda's numpyish 1.5 py_0 is installed as conda has it, but its numpyish-1.5.dist-info is gone",
             id="pip-removes-conda",
-            marks=pytest.mark.xfail(reason="check looks at conda's own records alone", strict=True),
+        ),
+        pytest.param(
+            lambda site, prefix: prefix.pip("uninstall", "-y", "corelib"),
+            "conda's corelib 3 py_0 is installed as conda has it, but its corelib-3.dist-info is gone",
+            id="pip-removes-what-is-conda-s-alone",
         ),
     ],
 )
@@ -352,6 +368,7 @@ def test_an_interrupt_ends_it_at_once(private: Private) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "mlpin", "lock"],
         cwd=private.project, env=private.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - a shell's job ignores it
     )  # fmt: skip
     assert private.server.reached.wait(20)
     started = time.monotonic()

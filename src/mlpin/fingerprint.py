@@ -35,6 +35,8 @@ def recorded_options(settings: Settings) -> dict[str, Any]:
         "only-binary": sorted(format_names(settings.only_binary)) or None,
         "no-binary": sorted(format_names(settings.no_binary)) or None,
         "exclude": sorted(settings.exclude) if settings.exclude else None,
+        "prefer": settings.prefer,
+        "preferred": dict(sorted(settings.prefers.items())) if settings.prefers else None,
         "default-groups": None if settings.default_groups is None else list(settings.default_groups),
     }
     return {key: value for key, value in said.items() if value is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ TORCH = record(
     "pytorch", "2.5.1", "cuda_0", channel="pytorch", provides=["torch"], depends=["numpy >=1.19", "python", "__cuda"]
 )
 PARTS = (PYTHON, NUMPY, TORCH)
+ALONE = ({**NUMPY, "provides": []}, {**TORCH, "provides": []}, PYTHON)
+"""The same where no distribution of the lock needs them."""
+SITE = "lib/python3.11/site-packages"
 
 
 def own(*packages: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -263,8 +267,16 @@ class Prefix:
         for old in (self.path / "conda-meta").glob(f"{name}-*.json"):
             old.unlink()
         hashes = stated.get("hashes", {})
-        data = {"name": name, "fn": f"{name}-{version}-{build}.conda", "subdir": "linux-64", "files": [], **hashes}
+        listed = {key: stated[key] for key in ("files", "paths_data") if key in stated}
+        filename = f"{name}-{version}-{build}.conda"
+        data = {"name": name, "fn": filename, "subdir": "linux-64", "files": [], **hashes, **listed}
         (self.path / "conda-meta" / f"{name}-{version}-{build}.json").write_text(json.dumps(data))
+
+    def carries(self, info: str, *, by: str = "conda", site: str = SITE, conda: Any = NUMPY, **more: Any) -> None:
+        """`conda` says that it has put this .dist-info there, with this INSTALLER."""
+        digest = hashlib.sha256(f"{by}\n".encode()).hexdigest()
+        data = {"paths": [{"_path": f"{site}/{info}/INSTALLER", "path_type": "hardlink", "sha256": digest}]}
+        self.has(**{**conda, "files": [f"{site}/{info}/METADATA"], "paths_data": data, **more})
 
     def drifts(self, lock: Lock) -> list[Drift]:
         return list(environment.drifts(lock, None, distributions.read(self.path, "env")))
@@ -351,3 +363,82 @@ def test_pip_over_conda(prefix: Prefix) -> None:
     info(prefix.site, "torch", "2.6.0+cu124", installer="pip")
     message = "torch 2.6.0+cu124 was installed by pip, the lock has it as conda's pytorch 2.5.1 cuda_0"
     assert said(prefix.drifts(made())) == [("overwritten", message)]
+
+
+REMOVED = "conda's numpy 1.26.4 py311h1_0 is installed as conda has it, but its numpy-1.26.4.dist-info is gone"
+
+
+@pytest.mark.parametrize("parts", [PARTS, ALONE], ids=["needed", "alone"])
+@pytest.mark.parametrize(
+    ("change", "drift"),
+    [
+        (lambda prefix: None, True),
+        (lambda prefix: (prefix.site / "numpy-1.26.4.dist-info").mkdir(), True),
+        (lambda prefix: info(prefix.site, "numpy", "1.26.4", installer="conda"), False),
+        (lambda prefix: info(prefix.site, "numpy", "1.26.3", installer="conda"), False),
+        (lambda prefix: prefix.carries("numpy-1.26.4.dist-info", site="site-packages"), False),
+        (lambda prefix: prefix.carries("numpy-1.26.4.dist-info", site="lib/python3.12/site-packages"), False),
+        (lambda prefix: prefix.carries("numpy-1.26.4.dist-info", site=f"{SITE}/numpy/_vendor"), False),
+        (lambda prefix: prefix.carries("pip-25.0.dist-info"), False),
+        (lambda prefix: prefix.carries("lib-1.0.dist-info"), False),
+        (lambda prefix: prefix.carries("\0-1.dist-info"), False),
+        (lambda prefix: prefix.carries("n" * 999 + ".dist-info"), False),
+    ],
+)
+def test_pip_removes_what_conda_carries(prefix: Prefix, parts: Any, change: Any, *, drift: bool) -> None:
+    """conda's list of files says what was there, as far as it is one of places that exist."""
+    prefix.carries("numpy-1.26.4.dist-info")
+    info(prefix.site, "lib", "1.0", installer="pip")
+    change(prefix)
+    assert said(prefix.drifts(made(*parts, distributions=[package("lib")]))) == [("missing", REMOVED)] * drift
+
+
+@pytest.mark.parametrize("parts", [PARTS, ALONE], ids=["needed", "alone"])
+@pytest.mark.parametrize(
+    ("there", "stated", "drift"),
+    [
+        (("1.26.4", "conda"), {}, False),
+        (("1.26.4", "pip"), {}, True),
+        (("1.26.4", "uv"), {}, True),
+        (("2.0", "pip"), {}, True),
+        (("1.26.4", "mine"), {}, False),
+        (("1.26.4", "pip"), {"by": "pip"}, False),
+        (("1.26.4", "uv"), {"by": "pip"}, True),
+        (("1.26.4", "pip"), {"site": "site-packages"}, True),
+        (("1.26.4", "pip"), {"paths_data": {}}, False),
+        (("1.26.4", "pip"), {"paths_data": {"paths": [3, {"_path": 3}, {"_path": f"{SITE}/numpy-1.26.4.dist-info/INSTALLER", "sha256": ""}]}}, False),
+        (("1.26.4", "pip"), {"paths_data": {"paths": 3}, "files": [3, None]}, False),
+        (("1.26.4.post1", "pip"), {"by": "pip", "info": "numpy-1.26.4.post1.dist-info"}, False),
+    ],
+)  # fmt: skip
+def test_pip_over_conda_in_any_version(
+    prefix: Prefix, parts: Any, there: tuple[str, str], stated: dict[str, Any], *, drift: bool
+) -> None:
+    """Who installed it is compared with what conda wrote down: packages that were built by pip may say so."""
+    prefix.carries(**{"info": "numpy-1.26.4.dist-info", **stated})
+    version, installer = there
+    info(prefix.site, "numpy", version, installer=installer)
+    message = f"numpy {version} was installed by {installer}, the lock has it as conda's numpy 1.26.4 py311h1_0"
+    assert said(prefix.drifts(made(*parts))) == [("overwritten", message)] * drift
+
+
+def test_two_packages_that_have_the_same_distribution(prefix: Prefix) -> None:
+    """The one that was linked last is there, and is conda's."""
+    prefix.carries("numpy-1.26.4.dist-info")
+    prefix.carries("numpy-1.26.4.dist-info", by="pip", conda=TORCH)
+    info(prefix.site, "numpy", "1.26.4", installer="pip")
+    assert prefix.drifts(made()) == []
+
+
+def test_what_conda_carries_by_another_name_is_not_too_much(prefix: Prefix) -> None:
+    """Nor what conda did not build itself, and nothing needs."""
+    prefix.carries("torch-2.5.1.dist-info", by="pip", conda=TORCH)
+    info(prefix.site, "torch", "2.5.1", installer="pip")
+    assert prefix.drifts(made(*ALONE)) == []
+
+
+def test_locked_from_an_index_over_what_conda_carries(prefix: Prefix) -> None:
+    """It is what the lock says."""
+    prefix.carries("lib-0.9.dist-info")
+    info(prefix.site, "lib", "1.0", installer="pip")
+    assert prefix.drifts(made(distributions=[package("lib")])) == []

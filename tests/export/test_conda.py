@@ -118,6 +118,42 @@ def test_pixi_lock(project: Project) -> None:
     assert {one.name for one in read.packages} == {"python", "python_abi", "pytorch", "lib", "wide"}
 
 
+def test_what_conda_packages_are_on_pypi(project: Project) -> None:
+    """Said to pixi of each, whether the lock needs it or not; an empty list is not the same as none (rattler#669)."""
+    numpy = conda("numpy", "2.3.1", "py311_0", depends=["python >=3.11"])
+    parts = (PYTORCH, PYTHON, numpy, conda("zlib"), conda("odd", "2024a_x", depends=["python"]))
+    read = yaml.safe_load(export(project, "pixi", packages=parts).out)
+    assert {one["name"]: one["purls"] for one in read["packages"]} == {
+        "numpy": ["pkg:pypi/numpy"],
+        "odd": [],
+        "python": [],
+        "pytorch": ["pkg:pypi/torch"],
+        "zlib": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("channel/linux-64/own-1.0-h0_0.conda", 2),
+        ("../channel/linux-64/own-1.0-h0_0.conda", 2),
+        ("/srv/channel/linux-64/own-1.0-h0_0.conda", 0),
+        ("file:///srv/channel/linux-64/own-1.0-h0_0.conda", 0),
+    ],
+)
+def test_pixi_takes_no_relative_paths(project: Project, url: str, code: int) -> None:
+    path = project.write("pylock.toml", written(packages=[PYTHON, conda("own", channel="./channel", url=url)]))
+    ran = project.run("export", "--format", "pixi", "-o", "pixi.lock")
+    assert ran.code == code
+    if code:
+        assert "no conda package by a path from the lock's folder, as the lock has own" in ran.words
+        assert "`--format conda-explicit` takes paths" in ran.words
+    else:
+        environment = LockFile.from_path(path.with_name("pixi.lock")).default_environment()
+        assert environment is not None
+        assert environment.conda_repodata_records_for_platform(*environment.platforms())
+
+
 def test_conda_lock(project: Project) -> None:
     """The fields of conda-lock's own models (v1), which refuse any other."""
     path = project.write("conda-lock.yml", export(project, "conda-lock", LIB, WIDE).out)

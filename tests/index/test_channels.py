@@ -378,7 +378,12 @@ def test_an_interrupted_fetch_ends_at_once_and_says_nothing(root: Path, server: 
         f"channels = Channels([ChannelPlace('one', {server.url + '/one'!r})], 'linux-64', cache=Path({str(tmp_path)!r}))\n"
         "try:\n    channels.records(['numpy'])\nexcept KeyboardInterrupt:\n    os._exit(130)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - a shell's job ignores it
+    )
     assert server.reached.wait(20)
     started = time.monotonic()
     process.send_signal(signal.SIGINT)

@@ -21,7 +21,8 @@ from mlpin.lock.locked import Lock, marker_holds
 from mlpin.requirement import Declared, normalise
 from mlpin.requirement import name_in as distribution_in
 from mlpin.stack import conda_meta
-from mlpin.stack.distributions import TOOLS, Environment
+from mlpin.stack.distributions import TOOLS, Distribution, Environment
+from mlpin.stack.folders import beginning
 from mlpin.stack.gathered import printable
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 _ALWAYS = ("python", "pip")
 """What is there for the sake of distributions, whoever asks for it."""
 _SHOWN = 3
+_OTHERS = ("pip", "uv")
+"""Installers that know nothing of conda's packages."""
+_LONGEST_INSTALLER = 4096
+"""Bytes."""
 
 
 # -- the manifest
@@ -196,8 +201,24 @@ def integrity(lock: Lock) -> Iterator[Drift]:
 # -- what is installed
 
 
-def environment(lock: Lock, there: Environment) -> Iterator[Drift]:
-    """Where the conda packages of an environment are not as the lock has them, by name."""
+Origins = Mapping[str, conda_meta.Origin]
+"""By name of a locked package: what conda wrote down of it."""
+
+
+def origins(lock: Lock, there: Environment) -> Origins:
+    """Of the packages that are installed in the build that is locked."""
+    records = {path.stem.lower(): path for path in there.records}
+    stems = {package.name: f"{package.name}-{package.version}-{package.build}".lower() for package in lock.conda}
+    return {name: conda_meta.read(records[stem]) for name, stem in stems.items() if stem in records}
+
+
+def carried(stated: Origins) -> set[str]:
+    """The distributions that locked packages carry, by normalised name, as far as conda wrote that down."""
+    return {info.distribution for origin in stated.values() for info in origin.infos}
+
+
+def environment(lock: Lock, there: Environment, stated: Origins) -> Iterator[Drift]:
+    """Where the conda packages of an environment are not as the lock has them, by name. `stated` is of `origins`."""
     if not lock.conda:
         return
     if not there.conda:
@@ -208,7 +229,7 @@ def environment(lock: Lock, there: Environment) -> Iterator[Drift]:
     installed = {one.name: one for one in there.conda}
     for name, package in sorted(locked.items()):
         if name in installed:
-            yield from _installed(lock, package, installed[name], there)
+            yield from _installed(lock, package, installed[name], stated.get(name, conda_meta.Origin()))
         else:
             said = f"conda's {package.shown} is in the lock, but not installed"
             yield _of(lock, package, "env", "missing", said, expected=package.version)
@@ -216,23 +237,21 @@ def environment(lock: Lock, there: Environment) -> Iterator[Drift]:
         if name not in locked and name not in TOOLS:
             said = f"conda's {_shown(one)} is installed, but not in the lock"
             yield Drift("env", "extra", said, name, "", one.version, there.shown)
-    yield from _overwritten(lock, there)
+    yield from _removed(lock, there, stated)
+    yield from _overwritten(lock, there, stated)
 
 
-def _installed(lock: Lock, package: LockedConda, one: Pinned, there: Environment) -> Iterator[Drift]:
+def _installed(lock: Lock, package: LockedConda, one: Pinned, origin: conda_meta.Origin) -> Iterator[Drift]:
     if (package.version, package.build) != (one.version, one.build):
         kind = "version" if package.version != one.version else "build"
         said = f"conda's {_shown(one)} is installed, the lock has {package.version} {package.build}"
         expected, found = f"{package.version} {package.build}", f"{one.version} {one.build}"
         yield _of(lock, package, "env", kind, said, expected=expected, found=found)
         return
-    stem = f"{one.name}-{one.version}-{one.build}"
-    record = next((path for path in there.records if path.stem.lower() == stem.lower()), None)
-    stated = conda_meta.read(record) if record else conda_meta.Origin()
-    if stated.filename != package.filename:
+    if origin.filename != package.filename:
         return  # one build as .conda and as .tar.bz2
     for key, wanted in package.hashes.items():
-        found = stated.hashes.get(key, "")
+        found = origin.hashes.get(key, "")
         if found and found != wanted:
             said = f"conda's {package.shown} was installed from another file than is locked: its {key} is {found}"
             yield _of(lock, package, "env", "source", said, expected=wanted, found=found)
@@ -240,15 +259,72 @@ def _installed(lock: Lock, package: LockedConda, one: Pinned, there: Environment
             return
 
 
-def _overwritten(lock: Lock, there: Environment) -> Iterator[Drift]:
-    """Distributions that pip has put in the place of what a conda package provides."""
+def _removed(lock: Lock, there: Environment, stated: Origins) -> Iterator[Drift]:
+    """Packages whose distribution is gone: conda does not notice, and pip removes what any installer has put there."""
+    if not there.records:
+        return  # a list of packages
+    present = {one.name for one in there.packages} | _not_looked_at(lock)
+    prefix = there.records[0].parent.parent
+    for package in lock.conda:
+        infos = stated[package.name].infos if package.name in stated else ()
+        gone = [one for one in infos if one.distribution not in present and _is_gone(prefix / one.metadata)]
+        if gone:
+            folder = printable(gone[0].folder)
+            said = f"conda's {package.shown} is installed as conda has it, but its {folder} is gone"
+            yield _of(lock, package, "env", "missing", said, expected=package.version)
+
+
+def _overwritten(lock: Lock, there: Environment, stated: Origins) -> Iterator[Drift]:
+    """Distributions that pip or uv has put in the place of what a conda package carries."""
+    infos = [(package, one) for package in lock.conda if package.name in stated for one in stated[package.name].infos]
+    carriers = {**{one.distribution: package for package, one in infos}, **lock.provided}
+    told = carried(stated)
+    installers: dict[str, set[str]] = {}
+    for _, info in infos:
+        installers.setdefault(info.folder.lower(), set()).update(info.installers)
+    left_out = _not_looked_at(lock)
     for one in there.packages:
-        package = lock.provided.get(one.name)
-        if package and one.installer.lower() in {"pip", "uv"} and one.version.partition("+")[0] != package.version:
+        package = carriers.get(one.name)
+        if package is None or one.installer.lower() not in _OTHERS or one.system or one.name in left_out:
+            continue
+        if one.info.name.lower() in installers:
+            theirs = _is_written_anew(one, installers[one.info.name.lower()])
+        else:
+            theirs = one.name in told or one.version.partition("+")[0] != package.version
+        if theirs:
             said = (
                 f"{one.name} {one.version} was installed by {one.installer}, the lock has it as conda's {package.shown}"
             )
             yield _of(lock, package, "env", "overwritten", said, expected=package.version, found=one.version)
+
+
+def _not_looked_at(lock: Lock) -> set[str]:
+    """Distributions that are no conda package's to keep: those locked from an index, and tools that nothing needs."""
+    return {*lock.by_name, *(TOOLS - lock.provided.keys())}
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether a METADATA is not there, in a site-packages that is."""
+    if not os.path.isdir(path.parent.parent):
+        return False
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
+
+
+def _is_written_anew(one: Distribution, installers: Collection[str]) -> bool:
+    """Whether the INSTALLER is another one than conda has put there; not where nobody knows which that was.
+
+    Packages that were built with pip may have one that says so.
+    """
+    import hashlib
+
+    text = beginning(one.info / "INSTALLER", _LONGEST_INSTALLER)
+    return bool(installers) and hashlib.sha256(text.encode()).hexdigest() not in installers
 
 
 def _shown(one: Pinned) -> str:

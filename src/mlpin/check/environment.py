@@ -52,22 +52,31 @@ def drifts(
     `own` are the names of the project itself. `deep` compares the content of large files too. What cannot
     be read in the lock (a marker, a version) is not compared.
     """
-    comparison = _Comparison(lock, target, environment, own)
+    stated = conda.origins(lock, environment)
+    comparison = _Comparison(lock, target, environment, own, conda.carried(stated))
     yield from comparison.python()
     for name, entries in sorted(lock.by_name.items()):
         yield from comparison.package(name, entries)
     yield from comparison.files(deep=deep)
     yield from comparison.extra()
-    yield from conda.environment(lock, environment)
+    yield from conda.environment(lock, environment, stated)
 
 
 class _Comparison:
-    def __init__(self, lock: Lock, target: Target | None, environment: Environment, own: Collection[str]) -> None:
+    def __init__(
+        self,
+        lock: Lock,
+        target: Target | None,
+        environment: Environment,
+        own: Collection[str],
+        carried: Collection[str],
+    ) -> None:
         self.lock = lock
         self.target = target
         self.environment = environment
         self.locked = lock.by_name
-        self.provided = lock.provided
+        self.by_conda = {*lock.provided, *carried}
+        """What locked conda packages bring along."""
         self.installed: dict[str, list[Distribution]] = {}
         """By name, what is imported: of several folders the first, and all that lie in that one."""
         for one in environment.packages:
@@ -207,7 +216,7 @@ class _Comparison:
         """What is installed beside what the lock has."""
         for name, here in sorted(self.installed.items()):
             one = here[0]
-            known = name in self.locked or name in self.provided or name in self.own
+            known = name in self.locked or name in self.by_conda or name in self.own
             if known or one.tool or one.system or self._owned_by_others(one):
                 continue
             message = f"{_title(name, one.version)} is installed, but not in the lock"

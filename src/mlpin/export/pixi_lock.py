@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlpin.conda.names import provides
+from mlpin.errors import InputError
 from mlpin.export import conda
 from mlpin.export.model import Exported, public
 from mlpin.lock.conda import LockedConda
@@ -16,8 +18,15 @@ from mlpin.lock.locked import LockedFile, LockedPackage
 
 
 def pixi_lock(found: Exported) -> str:
-    """The file. Raises `InputError`."""
+    """The file. Raises `InputError`, also for files of a local channel that have no URL: pixi takes no paths."""
     packages = sorted(conda.packages(found, "pixi.lock"), key=lambda one: (one.name, one.version))
+    if local := [one.name for one in packages if address(one).startswith(".")]:
+        more = f" and {len(local) - 1} more" if local[1:] else ""
+        raise InputError(
+            f"pixi takes no conda package by a path from the lock's folder, as the lock has {local[0]}{more}",
+            where=found.lock.shown,
+            hint="lock with the channel at a URL; for conda, `--format conda-explicit` takes paths",
+        )
     wheels = conda.files(found)
     environment: dict[str, Any] = {"channels": [{"url": f"{url}/"} for url in conda.channels(found)]}
     if wheels:
@@ -46,12 +55,27 @@ def _conda(package: LockedConda) -> dict[str, Any]:
             record[key] = list(specs)
     if package.license:
         record["license"] = package.license
-    record["purls"] = [f"pkg:pypi/{name}" for name in package.provides]
+    record["purls"] = [f"pkg:pypi/{name}" for name in _distributions(package)]
     if package.size is not None:
         record["size"] = package.size
     if package.timestamp:
         record["timestamp"] = package.timestamp
     return record
+
+
+def _distributions(package: LockedConda) -> list[str]:
+    """What it carries of PyPI, also where nothing in the lock asks for that.
+
+    None at all says to pixi that it carries nothing; without the key, pixi takes a package of conda-forge for the
+    distribution of its name. A version that is not one of PEP 440 ends in an error there.
+    """
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        Version(package.version)
+    except InvalidVersion:
+        return []
+    return sorted({*package.provides, *provides(package.record)})
 
 
 def _pypi(package: LockedPackage, file: LockedFile) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The file beside a lock that conda's clients install: its conda packages as an explicit list of URLs (CEP 23).
 
-conda, mamba, micromamba and pixi take it, and solve nothing. The lock has all that stands in it, and its sha256.
+conda, mamba and micromamba take it, and solve nothing. rattler's parser does too, as long as it has no paths of a local
+channel. The lock has all that stands in it, and its sha256.
 """
 
 from __future__ import annotations
