@@ -170,12 +170,12 @@ Disturb = Callable[[Site, Prefix], object]
         pytest.param(
             # `uv pip sync` does the same: it knows nothing of conda.
             lambda site, prefix: prefix.pip("uninstall", "-y", "numpyish"),
-            "conda's numpyish 1.5 py_0 is installed as conda has it, but its numpyish-1.5.dist-info is gone",
+            "conda's numpyish 1.5 py_0 is recorded as installed, but its numpyish-1.5.dist-info is gone",
             id="pip-removes-conda",
         ),
         pytest.param(
             lambda site, prefix: prefix.pip("uninstall", "-y", "corelib"),
-            "conda's corelib 3 py_0 is installed as conda has it, but its corelib-3.dist-info is gone",
+            "conda's corelib 3 py_0 is recorded as installed, but its corelib-3.dist-info is gone",
             id="pip-removes-what-is-conda-s-alone",
         ),
     ],

@@ -270,7 +270,7 @@ def _removed(lock: Lock, there: Environment, stated: Origins) -> Iterator[Drift]
         gone = [one for one in infos if one.distribution not in present and _is_gone(prefix / one.metadata)]
         if gone:
             folder = printable(gone[0].folder)
-            said = f"conda's {package.shown} is installed as conda has it, but its {folder} is gone"
+            said = f"conda's {package.shown} is recorded as installed, but its {folder} is gone"
             yield _of(lock, package, "env", "missing", said, expected=package.version)
 
 
@@ -279,9 +279,9 @@ def _overwritten(lock: Lock, there: Environment, stated: Origins) -> Iterator[Dr
     infos = [(package, one) for package in lock.conda if package.name in stated for one in stated[package.name].infos]
     carriers = {**{one.distribution: package for package, one in infos}, **lock.provided}
     told = carried(stated)
-    installers: dict[str, set[str]] = {}
+    installers: dict[str, list[Collection[str]]] = {}
     for _, info in infos:
-        installers.setdefault(info.folder.lower(), set()).update(info.installers)
+        installers.setdefault(info.folder.lower(), []).append(info.installers)
     left_out = _not_looked_at(lock)
     for one in there.packages:
         package = carriers.get(one.name)
@@ -316,15 +316,16 @@ def _is_gone(path: Path) -> bool:
     return False
 
 
-def _is_written_anew(one: Distribution, installers: Collection[str]) -> bool:
-    """Whether the INSTALLER is another one than conda has put there; not where nobody knows which that was.
+def _is_written_anew(one: Distribution, installers: Collection[Collection[str]]) -> bool:
+    """Whether the INSTALLER is another one than conda's packages have; not where one of them does not say.
 
     Packages that were built with pip may have one that says so.
     """
     import hashlib
 
     text = beginning(one.info / "INSTALLER", _LONGEST_INSTALLER)
-    return bool(installers) and hashlib.sha256(text.encode()).hexdigest() not in installers
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return all(known and digest not in known for known in installers)
 
 
 def _shown(one: Pinned) -> str:

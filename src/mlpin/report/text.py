@@ -94,7 +94,9 @@ def _installing(result: LockResult) -> list[str]:
     told = next((one for one in result.targets if one.beside and one.rewritten), None)
     if told is None:
         return []
-    text = f"{told.beside} is installed first: micromamba create -n NAME -f {told.beside}"
+    others = sum(bool(one.beside) for one in result.targets) - 1
+    which = f"{told.beside} (and so for each target)" if others else told.beside
+    text = f"{which} is installed first: micromamba create -n NAME -f {told.beside}"
     if told.packages > told.conda:
         rest = f"uv pip install --no-deps -r {told.plan.lock.name} --python PREFIX"
         text += f"; then the rest, which is not enough by itself: {rest}, or pip 26.3 and newer in that environment"
