@@ -357,7 +357,12 @@ def _holds(old: lock_file.OldLock, mine: str) -> bool:
     """Whether a lock is what these inputs gave, with the file beside it."""
     if not old.intact or old.fingerprint != mine:
         return False
-    return not old.beside or old.path.with_name(old.beside).is_file()
+    if not old.beside:
+        return True
+    from mlpin.lock.conda_file import sha256_of
+
+    data = lock_file.content(old.path.with_name(old.beside), old.beside)
+    return data is not None and sha256_of(data) == old.beside_sha256
 
 
 def _difference(project: Project, plan: TargetPlan, tables: Mapping[str, Any]) -> Difference | None:

@@ -224,7 +224,7 @@ class _Explaining:
             found.edits,
             solved,
             names[:_SHOWN],
-            [_move(change, solved) for change in found.changes],
+            [_move(change, {**resolution.carried, **solved}) for change in found.changes],
             [*self._locked(solved), *self._notes(found, names)],
         )
 

@@ -44,6 +44,7 @@ class OldLock(NamedTuple):
     """By conda package, version and build."""
     beside: str = ""
     """The name of the file for conda's clients, if there is one."""
+    beside_sha256: str = ""
 
 
 def digest(tables: Mapping[str, Any]) -> str:
@@ -101,7 +102,7 @@ def read(path: Path) -> OldLock | None:
         created_by = tables["created-by"]
         target = own.get("target", {})
         builds = {str(one["name"]): (str(one["version"]), str(one["build"])) for one in own.get("conda", ())}
-        beside = str(own.get("conda-file", {}).get("name", ""))
+        beside, sum_of_beside = (str(own.get("conda-file", {}).get(key, "")) for key in ("name", "sha256"))
         fingerprint, stated = str(own.get("fingerprint", "")), str(own.get("digest", ""))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise unreadable(error, str(path)) from None
@@ -116,6 +117,7 @@ def read(path: Path) -> OldLock | None:
         commits,
         builds,
         beside,
+        sum_of_beside,
     )
 
 

@@ -256,8 +256,12 @@ class Search:
         found = {edge.parent.key for edge in self._asked.get(key, ()) if edge.parent is not None}
         if self._view.conda is not None and key.kind in {"conda", "pypi"}:
             for one in self._view.conda.blamed(key.name):
-                # What is asked of a distribution is no decision of its own: those are who asked.
-                found |= {one} if one in self._pins else {e.parent.key for e in self._asked.get(one, ()) if e.parent}
+                if one in self._pins:
+                    found.add(one)
+                else:
+                    # What is asked of a distribution is no decision of its own: those are who asked.
+                    found |= {edge.parent.key for edge in self._asked.get(one, ()) if edge.parent is not None}
+                    self._failing.add(one)
         return found | ({distribution(key.name)} if self._base(key) is not None else set())
 
     def _base(self, key: Key) -> Candidate | None:
