@@ -685,6 +685,14 @@ def test_how_versions_were_chosen_stands_in_the_way_out(locked: Checked) -> None
     assert "`mlpin lock --resolution lowest --only-binary :all:` brings" in locked.run("check").words
 
 
+def test_a_python_that_the_manifest_excludes_is_no_way_out(locked: Checked) -> None:
+    locked.requires("app")
+    locked.locked("--python", "3.11", "--resolution", "lowest", index=locked.index)
+    text = (locked.root / "pyproject.toml").read_text()
+    locked.write("pyproject.toml", text.replace(">=3.11", ">=3.12"))
+    assert "`mlpin lock --resolution lowest` brings" in locked.run("check").words
+
+
 def test_overrides_of_a_file_that_only_the_command_line_named(locked: Checked) -> None:
     locked.requires("app>=2", mlpin='python = "3.11"')
     locked.write("force.txt", "app==1.0\n")

@@ -315,7 +315,7 @@ def check(options: RunOptions, wanted: Wanted, on_event: Event | None = None) ->
     names = [one.lock.shown for one in locks]
     drift = [one.shown for one in run.drift]
     recalled = {one.plan.recalled for one in locks if one.plan}
-    again = recalled.pop() if len(recalled) == 1 else ()
+    again = _without_python(recalled.pop() if len(recalled) == 1 else (), run.drift)
     file = next((conda.file_shown(one.lock) for one in locks if len(locks) == 1), "")
     env = wanted.env_shown
     return Checked(run.checks, names, packages, drift, wanted.strict, fleet, env, options=again, conda_file=file)
@@ -332,6 +332,14 @@ def _told_apart(found: Mapping[str, Sequence[Drift]], locks: int) -> Iterator[Dr
             yield drift
         else:
             yield drift._replace(message=f"{drift.message} ({', '.join(names)})")
+
+
+def _without_python(options: Sequence[str], found: Sequence[Drift]) -> Sequence[str]:
+    """The options for a new lock; the Python of the old one is none of them where the manifest excludes it."""
+    if "--python" in options and any(one.check == "manifest" and one.kind == "requires-python" for one in found):
+        place = options.index("--python")
+        return (*options[:place], *options[place + 2 :])
+    return options
 
 
 def is_lock(path: Path) -> bool:

@@ -374,7 +374,12 @@ def _detect_python(read: Manifest) -> str:
         if allows(read.requires_python, f"3.{other}"):
             return f"3.{other}"
     place = read.requires_python_origin.place if read.requires_python_origin else read.path.name
-    raise InputError(f"no Python 3 satisfies requires-python `{read.requires_python}`", where=place)
+    pythons = [one for one in read.requirements if one.conda and one.name == "python" and not one.marker]
+    lines = [one.origin.text or one.conda for one in pythons]
+    what = f"requires-python `{read.requires_python}`"
+    if lines and read.kind != "pyproject":  # nothing else can have said it
+        what = " and ".join(f"`{line}`" for line in dict.fromkeys(lines))
+    raise InputError(f"no Python 3 satisfies {what}", where=place)
 
 
 def shown(path: Path, root: Path) -> str:

@@ -43,6 +43,7 @@ PACKAGES = (
     package("lib", "1.1", "h1_0"),
     package("user", "1.0", "h1_0", depends=["lib >=1.1"]),
     package("dates", "2024a", "0"),
+    package("apart", "1.0", "0", depends=["lib 3.0.*"]),
 )
 
 
@@ -90,7 +91,8 @@ def edits(ran: Ran) -> list[str]:
         (["lib=1.0=h9*"], ["no build of lib is `lib=1.0=h9*`"], ["lib=1.0=h9* -> lib=1.0"]),
         (["lib <1.1", "user"], ["user 1.0 needs lib >=1.1"], ["lib <1.1 -> lib"]),
         (["dates=2023c"], ["no build of dates"], ["dates=2023c -> dates=2024a"]),
-        (["python=3.11", "nosuch"], ["nosuch is in none of the channels"], []),
+        (["python=3.11", "nosuch"], ["nosuch is in none of the channels", "is the name right? None of"], []),
+        (["lib=1.0", "apart"], ["apart 1.0 needs lib 3.0; ", "main has 1.0 and 1.1"], []),
     ],
 )
 def test_a_line_that_clashes_moves_to_what_works(
@@ -146,6 +148,12 @@ def test_each_manifest_is_written_in_its_own_words(
     assert (project.root / name).read_text() == whole.replace(text, changed)
 
 
+def test_a_long_line_of_a_table_is_cut_to_what_changes_with_its_key(project: Project, here: str) -> None:
+    head = f'[workspace]\nname = "x"\nchannels = ["{here}"]\nplatforms = ["linux-64"]\n[dependencies]\n'
+    project.write("pixi.toml", head + 'python = "3.12.*"\nolds = { version = "1.0.*", build = "py*" }\n')
+    assert "olds 1.0.* -> 2.0.*" in edits(project.run("explain"))
+
+
 # -- what the target brings along
 
 
@@ -161,6 +169,8 @@ def test_each_manifest_is_written_in_its_own_words(
             "mlpin.toml:3 glibc 2.12",
             'glibc = "2.17"',
         ),
+        ("__cuda>=12", "", "because the target has no __cuda", "add --accelerator cuda 0 packages in all"),
+        ("__cuda>=12.1", '[virtual-packages]\n__cuda = "11.8"\n', "target has __cuda 11.8", '__cuda = "12.1"'),
     ],
 )
 def test_a_fact_of_the_target(line: str, settings: str, premise: str, edit: str, project: Project, here: str) -> None:
@@ -169,6 +179,12 @@ def test_a_fact_of_the_target(line: str, settings: str, premise: str, edit: str,
     assert premise in ran.words
     assert edit in ran.words.partition("What works")[2], ran.out
     assert project.run("explain", "--apply", "1").code == 0
+
+
+def test_channels_that_conda_adds_by_itself(project: Project, tmp_path: Path) -> None:
+    few = channel(tmp_path / "few", package("lib", "1.0", "0")).as_uri()
+    asks(project, "python=3.11", channels=[few])
+    assert "mlpin does not: `conda-forge` may be missing" in project.run("explain").words
 
 
 def test_channel_priority_is_an_option(project: Project, here: str, tmp_path: Path) -> None:

@@ -261,6 +261,16 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     spotless(tmp_path, error, error.hint)
 
 
+def test_a_refresh_that_fails_leaves_the_cache_as_it_was(root: Path, tmp_path: Path) -> None:
+    channel(root / "one", *PACKAGES)
+    cache = tmp_path / "cache"
+    with ChannelServer(root) as server:
+        url = f"{server.url}/one"
+        opened(url, cache=cache).records(["numpy"])
+    assert isinstance(refused(opened(url, cache=cache, refresh=True)), IndexUnavailable)
+    assert len(files(opened(url, cache=cache, offline=True), "numpy")) == 2
+
+
 @pytest.mark.parametrize("remote", [False, True])
 def test_no_such_channel(root: Path, server: ChannelServer, tmp_path: Path, remote: bool) -> None:
     error = refused(opened(f"{server.url}/none" if remote else str(root / "none"), cache=tmp_path / "cache"))
@@ -278,6 +288,21 @@ def test_one_subdir_is_enough(root: Path, server: ChannelServer, tmp_path: Path,
     server.forget()
     assert files(opened(name, cache=tmp_path / "cache", offline=True), "x") == ["x-1.0-0.conda"]
     assert server.asked == []
+
+
+def test_a_server_that_lost_the_channel_does_not_spoil_the_cache(
+    root: Path, server: ChannelServer, tmp_path: Path
+) -> None:
+    url, cache = f"{server.url}/one", tmp_path / "cache"
+    assert isinstance(refused(opened(url, cache=cache)), InputError)
+    assert isinstance(refused(opened(url, cache=cache, offline=True)), IndexUnavailable)
+    channel(root / "one", package("x", subdir="noarch"), subdirs=())
+    assert files(opened(url, cache=cache), "x") == ["x-1.0-0.conda"]
+    channel(root / "one", package("y"), subdirs=())
+    assert files(opened(url, cache=cache, refresh=True), "x", "y") == ["x-1.0-0.conda", "y-1.0-0.conda"]
+    server.status = 404
+    assert isinstance(refused(opened(url, cache=cache, refresh=True)), InputError)
+    assert files(opened(url, cache=cache, offline=True), "x", "y") == ["x-1.0-0.conda", "y-1.0-0.conda"]
 
 
 BROKEN = ["<html>Sign in</html>", '{"packages": {"x-1', "[]", "", "\0\xff"]

@@ -128,6 +128,23 @@ def test_platforms_are_targets(tmp_path: Path) -> None:
     assert ["linux-ppc64le" in note.message for note in found.notes] == [True]
 
 
+def test_names_of_targets_go_by_the_platforms_declared(tmp_path: Path) -> None:
+    two = HEAD.replace('"linux-64"', '"linux-64", "linux-ppc64le"') + '[dependencies]\nnumpy = "*"\n'
+    assert dict(pixi(tmp_path, two).targets) == {"linux-64": target("linux-64", "linux-x86_64")}
+    none = HEAD.replace('"linux-64"', '"linux-s390x", "linux-ppc64le"') + '[dependencies]\nnumpy = "*"\n'
+    assert dict(pixi(tmp_path, none).targets) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("osx-arm", "`osx-arm64`?"), ("Linux-64", "`linux-64`?"), ("jetson", "one of: linux-64")]
+)
+def test_a_platform_that_pixi_does_not_know(tmp_path: Path, name: str, hint: str) -> None:
+    error = refused(tmp_path, f'[workspace]\nplatforms = ["linux-64", "{name}"]\n[dependencies]\nx = "*"\n', NAME)
+    assert error.where == f"{NAME}:2"
+    assert f"`{name}`" in error.message
+    assert hint in (error.hint or "")
+
+
 def test_what_stands_for_a_platform_replaces_the_rest(tmp_path: Path) -> None:
     found = pixi(
         tmp_path,

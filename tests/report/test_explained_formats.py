@@ -364,6 +364,8 @@ def test_how_sure_it_is() -> None:
     )
     assert words.certainty(DRIVER.clashes[1], DRIVER).startswith("Not shown to be minimal: less may clash as well")
     assert words.sureness(UNKNOWN).startswith("Minimal: without it the rest can be solved.")
+    for one, said in ((TWO_LINES, "without any one of these the others go together"), (UNKNOWN, "it is impossible")):
+        assert words.sureness(one._replace(more=True)).startswith(f"Minimal: {said}")
     assert words.sureness(GAVE_UP).startswith("Not proven")
     assert words.sureness(SOLVABLE) == ""
     assert "on reported rules (a, b)" in words.certainty(

@@ -61,6 +61,8 @@ def probes(item: Item, question: Question, stock: Stock, names: Collection[str])
     """
     if item.declared is not None and item.declared.conda:
         yield from conda_changes.of_line(item, item.declared, question, stock.records(item.name))
+        if (fact := conda_changes.fact_of(item.name, question)) is not None:
+            yield from _of_virtual(item.declared.conda, Item("target", fact), question, stock)
     elif item.declared is not None:
         yield from _of_line(item, item.declared, stock.versions)
     elif item.kind == "target" and item.name == "python":
@@ -82,6 +84,14 @@ def probes(item: Item, question: Question, stock: Stock, names: Collection[str])
         )
     elif question.policy.channels:
         yield from conda_changes.of_fact(item, question, stock.wished)
+
+
+def _of_virtual(line: str, fact: Item, question: Question, stock: Stock) -> Iterator[Probe]:
+    """What a line on a virtual package wants is said by a fact of the target: its probes."""
+    if fact.name.startswith("__"):
+        yield from conda_changes.of_fact(fact, question, lambda name: [line, *stock.wished(name)])
+    else:
+        yield from probes(fact, question, stock, ())
 
 
 # -- lines

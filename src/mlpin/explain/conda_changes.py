@@ -103,6 +103,16 @@ def _to_line(item: Item, new: Declared, distance: int, direction: str, value: st
     return Probe(item, lambda asked: with_line(asked, item, new, value), lambda _: change, direction)
 
 
+def fact_of(name: str, question: Question) -> str | None:
+    """The fact of the target that says a virtual package; None for any other package, and where none can change it."""
+    target = question.target
+    if any(name == stated for stated, _ in target.virtual):
+        return name
+    if name in {"__cuda", "__cuda_arch"}:
+        return "driver" if target.hardware.driver else "accelerator"
+    return "glibc" if name == "__glibc" else None
+
+
 def of_fact(item: Item, question: Question, wished: Callable[[str], Sequence[str]]) -> Iterator[Probe]:
     """A virtual package that is set outright, as something asks for it; a GPU; channels that all count."""
     if item.name.startswith("__"):

@@ -29,6 +29,9 @@ _LINE = re.compile(
 """What asks for one release line."""
 _VERB = {"is": "are", "has": "have", "was": "were", "needs": "need"}
 
+_LARGE = {"conda-forge", "defaults", "main"}
+"""The last parts of the names of channels that have most of what there is."""
+
 Lines = Callable[[str], Sequence["Requirement"]]
 """What the user's lines say of a package."""
 
@@ -61,6 +64,8 @@ def asks(conda: Conda, group: Group, groups: Iterable[Group], lines: Lines) -> I
             parts = _by_version(wishes, there) or parts
         told = [_asking(child.name, some, records, there, part, required=required) for some, records in parts]
         text = f"{parent.name} {'; '.join(told)}"
+        if required and there and not any(wish.admits(record) for wish in wishes for record in there):
+            text = f"{text}; {_having(there)}"
         if child.name.startswith("__"):
             text = f"{text}; the target has {conda.has(child.name) or 'none'}"
         ends = (conda.fact(child.name),) if child.name.startswith("__") else (child.name,)
@@ -222,12 +227,14 @@ def _alike(spec: MatchSpec, other: str, there: Sequence[CondaRecord]) -> bool:
 def offered(conda: Conda, name: str, lines: Sequence[Requirement]) -> Iterator[Link]:
     """Why what the user asks of a conda package is not to be had, where that is so."""
     if name.startswith("__"):
+        yield from _of_target(conda, name, lines)
         return
     records, rejected = conda.listed(name)
     channels = ", ".join(redacted(channel) for channel in conda.channels) or "no channel"
     if not records and not rejected:
         where = f"{channels} for {conda.subdir} and noarch"
-        yield Link("unknown", f"{name} is in none of the channels ({where}); is the name right?", name, (), "index")
+        text = f"{name} is in none of the channels ({where}); is the name right?{_maybe(conda.channels)}"
+        yield Link("unknown", text, name, (), "index")
         return
     for one in lines:
         if isinstance(one, Matched) and not any(one.spec.admits(record) for record in records):
@@ -235,6 +242,31 @@ def offered(conda: Conda, name: str, lines: Sequence[Requirement]) -> Iterator[L
             has = f"{channels} has {which(records)} in {_count(len(records))}" if records else "none is offered"
             yield Link("offered", f"no build of {name} is `{one.spec.text}`; {has}", name, (), "index")
             return
+
+
+def _maybe(channels: Iterable[str]) -> str:
+    """What may be missing among the channels, where none of them is one that most packages are in."""
+    if any(channel.rstrip("/").rpartition("/")[2] in _LARGE for channel in channels):
+        return ""
+    return (
+        " conda adds channels of its own configuration and mlpin does not: `conda-forge` may be missing from the list"
+    )
+
+
+def _having(records: Sequence[CondaRecord]) -> str:
+    """`nvidia has 11.7.1 and 12.1.0`: what there is of a package, by channel."""
+    by_channel: dict[str, list[CondaRecord]] = {}
+    for record in records:
+        by_channel.setdefault(redacted(record.channel), []).append(record)
+    return ", ".join(f"{channel} has {which(some)}" for channel, some in by_channel.items())
+
+
+def _of_target(conda: Conda, name: str, lines: Sequence[Requirement]) -> Iterator[Link]:
+    """What the target has of a virtual package, where a line asks for something else."""
+    there = [record for record in conda.virtual if record.name == name]
+    if any(isinstance(one, Matched) and not any(map(one.spec.admits, there)) for one in lines):
+        has = f"{name} {conda.has(name)}" if there else f"no {name}"
+        yield Link("offered", f"the target has {has}", name, (conda.fact(name),), "index")
 
 
 def kept_out(conda: Conda, name: str, premises: Collection[str]) -> Iterator[Link]:

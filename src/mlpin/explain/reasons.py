@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mlpin.candidate import PYTHON, Key, Rejection, distribution
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from mlpin.matrix.rule import Rule
     from mlpin.requirement import Requirement
+    from mlpin.resolver.conda import Conda
     from mlpin.target import Target
 
 Place = Callable[[str], tuple[str, str, int]]
@@ -34,6 +35,7 @@ _LABEL = re.compile(r"\+(cpu|cu\d{2,3}|rocm[\d.]+)\b")
 _VERB = re.compile("^(is|has|was|needs|fails) ")
 _MANY = {"is": "are", "has": "have", "was": "were", "needs": "need", "fails": "fail"}
 _SAID = 3
+MAPPING = "prefix-dev/parselmouth's mapping of conda's names, 2026-08-19"
 _OFFERED = 2
 """So many reasons why versions of one package are not offered are told; more are like them."""
 
@@ -161,7 +163,19 @@ class _Telling:
             premises = {*others} - {"python"}
             for name in dict.fromkeys(group.key.name for group in told if group.key.kind == "conda"):
                 found += conda_reasons.kept_out(self._view.conda, name, premises)
+            found += self._carried(self._view.conda, told)
         return list(dict.fromkeys(found))
+
+    def _carried(self, conda: Conda, told: Collection[Group]) -> Iterator[Link]:
+        """Which conda packages of the reason stand in for the distributions of it, under another name."""
+        keys = {key for group in told for key in (group.parent, group.key) if key is not None}
+        keys |= {one.key for lines in self._lines.values() for one in lines}
+        there = {key.name for key in keys if key.kind == "conda"}
+        for name in sorted({key.name for key in keys if key.kind == "pypi"}):
+            for carrier in conda.carriers(name):
+                if carrier in there and carrier != name:
+                    text = f"conda's {carrier} is {name} as well, which is there once"
+                    yield Link("metadata", text, carrier, (name,), "documented", source=(MAPPING,))
 
     # -- what releases ask for
 

@@ -147,9 +147,9 @@ class _Gate:
 
     async def usable(self, subdirs: Sequence[str], names: Sequence[str]) -> list[Usable]:
         """What the channel has of `names` in each of `subdirs`."""
-        first = any(subdir not in self.parts for subdir in subdirs)
+        new = [subdir for subdir in subdirs if subdir not in self.parts]
         found = await _all(self._in(self._part(subdir), names) for subdir in subdirs)
-        if first and not any(self.parts.get(subdir) for subdir in subdirs):
+        if new and not any(self.parts.get(subdir) for subdir in subdirs):
             looked = " and no ".join(subdirs)
             raise InputError(
                 f"there is no conda channel here: no {looked}",
@@ -157,6 +157,9 @@ class _Gate:
                 hint="check the channel's name and URL"
                 + (", or run `conda index` on it" if self.place.is_local else ""),
             )
+        if not (self._offline or self.place.is_local):
+            for subdir in new:  # of a channel that is there: when nothing is, the server may be the wrong one
+                self._cache.note_absent(self._part(subdir), absent=not self.parts[subdir])
         return [usable for usable in found if usable is not None]
 
     async def _in(self, part: Part, names: Sequence[str]) -> Usable | None:
@@ -176,7 +179,7 @@ class _Gate:
             return await self._recovered(part, names, said)
         gateway, base = self.parts[part.subdir]
         if first and not found.by_name and not await gateway.names([base], [part.subdir]):
-            self._note_absent(part)  # rattler says nothing of a platform that is not there
+            self.parts[part.subdir] = None  # rattler says nothing of a platform that is not there
             return None
         return found
 
@@ -264,14 +267,10 @@ class _Gate:
 
     # -- when it fails
 
-    def _note_absent(self, part: Part) -> None:
-        self.parts[part.subdir] = None
-        self._cache.note_absent(part)
-
     async def _recovered(self, part: Part, names: Sequence[str], said: str) -> Usable | None:
         """An answer in spite of what rattler said, or an error in our words."""
         if "could not find subdir" in said:
-            self._note_absent(part)
+            self.parts[part.subdir] = None
             return None
         if part.subdir in self._trusting:  # what the cache has is young, but not all of it is there
             self._trusting.discard(part.subdir)
@@ -377,8 +376,11 @@ class _Cache:
         """Whether the channel lacked the subdir when it was last asked."""
         return self._absent(part).exists()
 
-    def note_absent(self, part: Part) -> None:
+    def note_absent(self, part: Part, *, absent: bool) -> None:
         with suppress(OSError):
+            if not absent:
+                self._absent(part).unlink(missing_ok=True)
+                return
             self._absent(part).parent.mkdir(parents=True, exist_ok=True)
             self._absent(part).touch()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
@@ -13,6 +14,7 @@ from mlpin.errors import InputError
 from mlpin.manifest import conda_lines, pip_lines
 from mlpin.manifest.model import Context, Manifest, Note
 from mlpin.manifest.requirements_txt import Collector
+from mlpin.manifest.source_text import redacted
 from mlpin.manifest.yaml_lines import YamlFile, is_nothing, line
 from mlpin.requirement import Declared
 from mlpin.settings import TargetSettings
@@ -45,14 +47,18 @@ class _Reader:
             "variables": self._variables,
             "platforms": self._platforms,
         }
+        unknown = []
         for key, value in self.file.pairs(self.file.root, "an environment"):
             if key.value in readers:
                 readers[key.value](value)
             elif key.value not in ("name", "prefix", "category"):
-                self._note(key, f"`{key.value}` is not a key that mlpin reads")
+                near = get_close_matches(key.value, readers, 1, 0.7)
+                unknown.append(f"`{redacted(key.value)}`" + (f" (did you mean `{near[0]}`?)" if near else ""))
+                self._note(key, f"{unknown[-1]} is not a key that mlpin reads")
         if not (self.conda or self.pip):
+            keys = f"; not read: {', '.join(unknown[:10])}" if unknown else ""
             raise InputError(
-                "lists no dependencies",
+                f"lists no dependencies{keys}",
                 where=self.file.shown,
                 hint="write `dependencies:` with a list below it, like `- python=3.11` and `- pip:`",
             )

@@ -55,7 +55,8 @@ def with_tables(manifest: Manifest, file: TomlFile, root: Fields, context: Conte
         for key in root
         if key not in _KNOWN
     ]
-    platforms = pixi_platforms.platforms(file, workspace, notes)
+    declared = pixi_platforms.platforms(file, workspace, notes)
+    platforms = tuple(one for one in declared if one.is_locked)
     features = Features(file, root, platforms, manifest.project, context, notes)
     if manifest.kind == "pyproject":
         features.add_python(manifest.requires_python, manifest.requires_python_origin or file.origin(workspace.path))
@@ -73,7 +74,7 @@ def with_tables(manifest: Manifest, file: TomlFile, root: Fields, context: Conte
                 own[special_group(feature, platform)] = special
     groups = joined(dict(manifest.groups), own)
     channels = {one.name: _channels(file, one.fields, workspace, context) for one in features.all.values()}
-    made = Targets(file, features, manifest, groups, channels)
+    made = Targets(file, features, declared, manifest, groups, channels)
     wanted = every
     if len(every) > 1 and not requirements and not own.get(DEFAULT) and every[0].steps == root.path:
         wanted = every[1:]  # nobody wrote of the default environment, and nothing is in it

@@ -59,17 +59,22 @@ def environments(
 
 
 class Targets:
-    """The targets of environments. `groups` are those that the manifest has."""
+    """The targets of environments. `groups` are those that the manifest has.
+
+    Their names go by the platforms that are `declared`, so that none changes when mlpin can lock for one more.
+    """
 
     def __init__(
         self,
         file: TomlFile,
         features: Features,
+        declared: Sequence[Platform],
         manifest: Manifest,
         groups: Collection[str],
         channels: Mapping[str, tuple[str, ...]],
     ) -> None:
         self.file, self.features, self.manifest, self.groups = file, features, manifest, groups
+        self.declared = declared
         self.channels = channels
         """By feature."""
 
@@ -81,9 +86,10 @@ class Targets:
         found: list[tuple[Environment, Platform | None]] = []
         several: set[str] = set()
         for one in every:
-            platforms = self._platforms(one)
+            declared = self._platforms(one)
+            platforms = [platform for platform in declared if platform.is_locked]
             found += [(one, platform) for platform in platforms]
-            if len(platforms) > 1:
+            if platforms and len(declared) > 1:
                 several.add(one.name)
             elif not self.features.platforms:
                 found.append((one, None))
@@ -97,7 +103,7 @@ class Targets:
             if platform and one.name in several:
                 on = _word(platform.name)
                 name = on if one.name == DEFAULT and on not in taken else f"{name}-{on}"
-            if len(found) == 1:
+            if len(found) == 1 and not several:
                 name = ""
             if name in result:
                 raise self.file.error(one.steps, f"two environments would both be the target `{name}`")
@@ -106,7 +112,7 @@ class Targets:
 
     def _platforms(self, environment: Environment) -> tuple[Platform, ...]:
         """Those of the workspace, less those that a feature does not have."""
-        every = self.features.platforms
+        every = self.declared
         names = {one.name for one in every}
         for name in environment.features:
             feature = self.features.all.get(name)

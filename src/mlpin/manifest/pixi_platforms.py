@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -24,6 +25,14 @@ PLATFORMS = {
     "win-64": "windows-amd64",
 }
 """What mlpin calls the subdirs that it locks for."""
+_OTHERS = (
+    *("noarch", "linux-32", "linux-armv6l", "linux-armv7l", "linux-loongarch64", "linux-ppc64le", "linux-ppc64"),
+    *("linux-ppc", "linux-s390x", "linux-riscv32", "linux-riscv64", "win-32", "win-arm64", "zos-z"),
+    *("freebsd-32", "freebsd-64", "freebsd-arm64", "freebsd-ppc64le", "freebsd-ppc64", "ios-arm64"),
+    *("iossimulator-arm64", "iossimulator-64", "android-aarch64", "android-armv7a", "android-64", "android-32"),
+    *("emscripten-wasm32", "emscripten-wasm64", "wasi-wasm32"),
+)
+"""The subdirs that rattler, and so pixi, knows beside them."""
 _SUBDIR = re.compile(r"(linux|osx|win|freebsd|zos|emscripten|wasi)-[a-z0-9]+")
 _MARKERS = {"linux": 'sys_platform == "linux"', "osx": 'sys_platform == "darwin"', "win": 'sys_platform == "win32"'}
 _MACHINES = {"64": "x86_64", "aarch64": "aarch64", "arm64": "arm64"}
@@ -46,9 +55,14 @@ class Platform(NamedTuple):
         """`linux`, `osx` or `win`."""
         return self.subdir.partition("-")[0]
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether mlpin can lock for it."""
+        return self.subdir in PLATFORMS
+
 
 def platforms(file: TomlFile, workspace: Fields, notes: list[Note]) -> tuple[Platform, ...]:
-    """The platforms of a workspace that mlpin locks for, a note on each other one. Raises `InputError`."""
+    """The platforms of a workspace, a note on each that mlpin does not lock for. Raises `InputError`."""
     found: dict[str, Platform] = {}
     for position, item in enumerate(workspace.items("platforms")):
         steps: tuple[str | int, ...] = (*workspace.path, "platforms", position)
@@ -58,12 +72,12 @@ def platforms(file: TomlFile, workspace: Fields, notes: list[Note]) -> tuple[Pla
             one = _rich(file, Fields(item, file.shown, workspace.path), steps)
         else:
             raise file.error(steps, "a platform must be a name or a table")
-        if not _SUBDIR.fullmatch(one.subdir):
-            hint = f"one of: {', '.join(PLATFORMS)}"
+        if one.subdir not in (*PLATFORMS, *_OTHERS):
+            near = get_close_matches(one.subdir.lower(), (*PLATFORMS, *_OTHERS), 1, 0.7)
+            hint = f"did you mean `{near[0]}`?" if near else f"one of: {', '.join(PLATFORMS)}"
             raise file.error(steps, f"`{redacted(one.subdir)}` is not a platform that conda has", hint=hint)
-        if one.subdir in PLATFORMS:
-            found.setdefault(one.name, one)
-        else:
+        found.setdefault(one.name, one)
+        if not one.is_locked:
             notes.append(Note(f"`{one.subdir}` is passed over: mlpin does not lock for it", file.origin(steps)))
     return tuple(found.values())
 

@@ -17,6 +17,9 @@ from mlpin.requirement import Origin
 MOST = 10_000
 """Items of a list: no file has more, unless aliases make them."""
 _LIMIT = 512 * 1024
+_TAG = "tag:yaml.org,2002:"
+_TAGS = {_TAG + kind for kind in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")}
+"""Of the words that stand for themselves; all others stand for objects of some program."""
 
 
 class YamlFile:
@@ -77,11 +80,18 @@ class YamlFile:
         return list(node.value)
 
     def items(self, node: yaml.Node, key: str, hint: str | None = None) -> list[yaml.Node]:
-        """The items of the list at `key`."""
+        """The items of the list at `key`; none of them is a null or a word with a tag of its own."""
         if not isinstance(node, yaml.SequenceNode):
             raise self.error(node, f"`{key}` must be a list", hint)
         if len(node.value) > MOST:
             raise self.error(node, f"`{key}` has more than {MOST} items")
+        for item in node.value:
+            if isinstance(item, yaml.ScalarNode) and item.tag not in _TAGS:
+                tag = redacted(item.tag.replace(_TAG, "!!"))
+                raise self.error(item, f"`{key}` has a word with the tag `{tag}`", "take the tag away")
+            if is_nothing(item) and item.value:
+                message = f"`{item.value}` in `{key}` is YAML's word for nothing"
+                raise self.error(item, message, "take the line away, or put the word in quotes if it is a name")
         return list(node.value)
 
     def words(self, node: yaml.Node, key: str) -> list[yaml.ScalarNode]:
@@ -103,4 +113,4 @@ def line(node: yaml.Node) -> int:
 
 def is_nothing(node: yaml.Node) -> bool:
     """Whether there is no value after a key, or a null."""
-    return isinstance(node, yaml.ScalarNode) and not node.style and node.value in ("", "~", "null")
+    return isinstance(node, yaml.ScalarNode) and not node.style and node.value in ("", "~", "null", "Null", "NULL")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 from mlpin.explain.model import Clash, Edit, Explanation, Link, Repair
-from mlpin.report.explained_words import certainty, effort, heading, moved, place, standing
+from mlpin.report.explained_words import certainty, effort, heading, moved, moves, place, standing
 from mlpin.report.words import joined, visible
 from mlpin.report.wrap import wrapped
 
@@ -16,6 +16,10 @@ _PLACE = 22
 _CITED = 90
 _LONG = 60
 _MARKS = "\"' ,"
+_KEYS = re.compile(r"([\w.-]+)\s*=\s*([{\"'])")
+_OPEN = re.compile(r"[\w.-]\s*=\s*[\"'][^\"']*$")
+_FIELDS = {"version", "build"}
+"""Keys in the table of one requirement: the table has its name."""
 _COMMENT = re.compile(r"(.*?)(\s+#.*)?$")
 
 
@@ -32,7 +36,7 @@ def explained(one: Explanation, apply: str = "") -> str:
     if one.clashes:
         said = certainty(one.clashes[0], one)
         if one.more:
-            said += " Without it something else clashes: `mlpin explain --all` shows that too."
+            said += " The project has another clash beside this one: `mlpin explain --all` shows that too."
         lines += ["", *wrapped(said, "", "")]
     if one.status == "gave-up" and not one.clashes:
         hint = "pin some of the packages more tightly, so that less has to be tried"
@@ -105,12 +109,11 @@ def _repair(number: int, repair: Repair) -> Iterator[str]:
     for edit in repair.edits:
         yield from wrapped(f"{place(edit)}  {_edit(edit)}".strip(), mark, " " * len(mark) + "  ")
         mark = "     "
-    dropped = [moved(move) for move in repair.cost if not move.new]
+    dropped = [moved(move) for move in moves(repair) if not move.new]
     told = [f"{name} {repair.pins[name]}" for name in repair.shown]
     count = f"{len(repair.pins)} packages" if len(repair.pins) != 1 else "1 package"
-    yield from wrapped(
-        f"{joined(dropped) + '; ' if dropped else ''}{', '.join(told)}; {count} in all", "       ", "         "
-    )
+    said = "; ".join(filter(None, (joined(dropped), ", ".join(told), f"{count} in all")))
+    yield from wrapped(said, "       ", "         ")
     for note in repair.notes:
         yield from wrapped(visible(note), "       ! ", "         ")
 
@@ -139,7 +142,17 @@ def _changed(old: str, new: str) -> tuple[str, str]:
     start = max(old.rfind(mark, 0, start) for mark in _MARKS) + 1
     ends = [place for mark in _MARKS if (place := old.find(mark, len(old) - end)) >= 0]
     end = len(old) - min(ends, default=len(old))
-    return old[start : len(old) - end], new[start : len(new) - end]
+    key = _key(old[:start])
+    return key + old[start : len(old) - end], new[start : len(new) - end]
+
+
+def _key(before: str) -> str:
+    """What the part of a line of TOML after `before` is the value of, with a blank; empty where it is an item."""
+    if not _OPEN.search(before):
+        return ""
+    last = [*_KEYS.finditer(before)][-1]
+    tables = [one[1] for one in _KEYS.finditer(before) if one[2] == "{"]
+    return f"{tables[-1] if tables and last[1] in _FIELDS else last[1]} "
 
 
 def _common(one: str, other: str) -> int:

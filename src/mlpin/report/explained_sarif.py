@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from mlpin.explain.model import Clash, Explanation, Premise, Repair
 from mlpin.report import explained_data, explained_markdown
-from mlpin.report.explained_words import ADDRESS, certainty, clashing, heading, moved, place, web
+from mlpin.report.explained_words import ADDRESS, certainty, clashing, heading, moved, moves, place, web
 from mlpin.report.sarif import document, kind, location, plain, uri
 from mlpin.report.words import visible
 
@@ -128,7 +128,7 @@ def _message(clash: Clash, one: Explanation, numbers: dict[Premise, int]) -> lis
         edits = "; ".join(
             f"{place(edit)}: {edit.old or '(nothing)'} → {edit.new or '(nothing)'}" for edit in option.edits
         )
-        cost = ", ".join(map(moved, option.cost))
+        cost = ", ".join(map(moved, moves(option)))
         lines.append(plain(f"Repair {number}: {edits}" + (f" ({cost})" if cost else "")))
     return lines
 

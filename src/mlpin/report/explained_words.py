@@ -86,6 +86,9 @@ def certainty(clash: Clash, explanation: Explanation) -> str:
         said = "Not proven: this is where the search stood when its budget was used up."
     elif not clash.minimal:
         said = "Not shown to be minimal: less may clash as well, or for another reason."
+    elif explanation.more or len(explanation.clashes) > 1:  # the rest of the project cannot be solved either
+        one = len(clash.premises) == 1
+        said = f"Minimal: {'it is impossible by itself' if one else 'without any one of these the others go together'}."
     elif len(clash.premises) == 1:
         said = "Minimal: without it the rest can be solved."
     else:
@@ -97,6 +100,8 @@ def certainty(clash: Clash, explanation: Explanation) -> str:
 def _bases(clash: Clash) -> list[str]:
     rules: dict[str, list[str]] = {}
     for link in clash.links:
+        if link.start.startswith("__"):  # what the target has is known
+            continue
         rules.setdefault(link.evidence, []).append(link.rule)
     for premise in clash.premises:
         if premise.kind == "rule" and premise.evidence:
@@ -146,11 +151,17 @@ def moved(move: Move) -> str:
     return f"{move.name} {move.old} → {move.new}" if move.old else f"{move.name} {move.new} added"
 
 
+def moves(repair: Repair) -> list[Move]:
+    """What the repair moves or drops. A line that stays, for a package of another target, is neither."""
+    stays = all(edit.new for edit in repair.edits)
+    return [move for move in repair.cost if move.new or not (move.old and stays)]
+
+
 def versions(repair: Repair) -> list[str]:
     """What the repair changes, then the other packages to show, with their versions."""
-    moves = {move.name: moved(move) for move in repair.cost}
+    told = {move.name: moved(move) for move in moves(repair)}
     shown = {name: f"{name} {repair.pins[name]}" for name in repair.shown if name in repair.pins}
-    return list((moves | {name: text for name, text in shown.items() if name not in moves}).values())
+    return list((told | {name: text for name, text in shown.items() if name not in told}).values())
 
 
 def every(repair: Repair) -> str:

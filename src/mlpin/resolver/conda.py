@@ -334,6 +334,11 @@ class Conda:
         """Whether a conda package that may be reached carries the distribution."""
         return name in self._carriers
 
+    def carriers(self, name: str) -> Sequence[str]:
+        """The conda packages that may be reached and carry the distribution."""
+        self._follow()
+        return self._carriers.get(name, ())
+
     def _stand_in(self, name: str, carrier: str, known: Version) -> Candidate:
         mark = (name, carrier, known)
         found = self._standing.get(mark)
