@@ -167,7 +167,8 @@ class _Run:
                     and _made_from(lock, project)
                 ):
                     said = f"{name} is the lock of the target `{lock.stated.name}`, which is not there any more"
-                    hint = "delete it, or put the target back"
+                    beside = f" and {lock.conda_file[0]}" if lock.conda_file else ""
+                    hint = f"delete it{beside}, or put the target back"
                     yield Drift("manifest", "orphan", said, file=name, hint=hint)
 
     # -- comparisons

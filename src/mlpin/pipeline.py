@@ -142,6 +142,16 @@ def lock(options: RunOptions, on_event: Event | None = None, progress: Progress 
         result, text, versions = _lock_target(
             project, plan, catalog, old, prints[plan.lock], aligned, options, progress, local
         )
+        before = plan.channels and "python" in plan.detected and not plan.open_python
+        if isinstance(result.outcome, Conflict) and before:
+            # Its Python was settled before, for other lines than these.
+            again = settled(project, plan._replace(open_python=True), catalog, options)
+            if again.target.python != plan.target.python:
+                project = project._replace(plans=tuple(again if one is plan else one for one in project.plans))
+                mark = prints[plan.lock] = fingerprint(project, again)
+                result, text, versions = _lock_target(
+                    project, again, catalog, old, mark, aligned, options, progress, local
+                )
         aligned = {**versions, **aligned}
         results.append(result)
         texts += text
@@ -336,21 +346,27 @@ def settled(project: Project, plan: TargetPlan, catalog: Catalog, options: RunOp
     conda = tuple(line for line in asked.question.requirements if line.conda)
     any_python = plan.target.but(waived=frozenset({"python"}))
     outcome, _ = asked.asker.answer(asked.question._replace(requirements=conda, target=any_python, requires_python=""))
+    if isinstance(outcome, Conflict):
+        return plan._replace(target=any_python)  # it is no Python's fault, and nothing will be locked
     record = outcome.conda.get("python") if isinstance(outcome, Resolution) else None
     if record is None:
         return plan
     newest = int(record.version.split(".")[1])
-    found = plan._replace(target=plan.target.but(python=f"3.{newest}"))
-    if len(conda) < len(asked.question.requirements):
-        for minor in range(newest, newest - _PYTHONS_TRIED, -1):
-            target = plan.target.but(python=f"3.{minor}")
-            outcome, _ = asked.asker.answer(asked.question._replace(target=target))
-            if isinstance(outcome, Resolution):
-                return plan._replace(target=target)
-    return found
+    settling = [plan.target.but(python=f"3.{minor}") for minor in range(newest, _OLDEST_PYTHON - 1, -1)]
+    if len(conda) == len(asked.question.requirements):
+        return plan._replace(target=settling[0])
+    solved = []
+    for target in settling:
+        outcome, _ = asked.asker.answer(asked.question._replace(target=target))
+        if isinstance(outcome, Resolution):
+            solved.append(target)
+            if not any("Python" in remedy for pin in outcome.packages.values() for remedy in pin.notes[1:]):
+                return plan._replace(target=target)  # nothing has to be built that another Python has built
+    return plan._replace(target=(solved or settling)[0])
 
 
-_PYTHONS_TRIED = 4
+_OLDEST_PYTHON = 8
+"""Of Python 3: the oldest that is looked for where nobody says which."""
 
 
 def _holds(old: lock_file.OldLock, mine: str) -> bool:

@@ -237,7 +237,11 @@ def _policy(
         exclude=exclude,
         preferred=preferred,
         channels=plan.channels,
-        python_said=any(names_python(line, plan.target.minor[1]) for line in requirements),
+        python_said=any(
+            names_python(line, plan.target.minor[1])
+            for line in requirements
+            if not line.marker or plan.target.holds(line.marker)
+        ),
         channel_priority=settings.channel_priority or "strict",
         prefer=settings.prefer or "pypi",
         prefers=settings.prefers or {},
@@ -254,14 +258,13 @@ def names_python(line: Declared, minor: int) -> bool:
     from mlpin.conda.spec import match_spec
 
     spec = match_spec(f"python {match_spec(line.conda).version or '*'}")
-    patches = (0, 1, 5, 9, 10, 11, 12, 13, 20)
     minors = {
         each
         for each in range(20)
-        for patch in patches
+        for patch in range(41)
         if spec.admits(CondaRecord("python", f"3.{each}.{patch}", "", 0, "", "", "", ""))
     }
-    return minors <= {minor}
+    return minors == {minor}
 
 
 def _cutoff(text: str | None) -> str:

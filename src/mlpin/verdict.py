@@ -49,6 +49,7 @@ def verdict(matrix: Matrix, target: Target, resolution: Resolution) -> Verdict:
     # What conda carries is judged with the rest; how conda built it is not what is known of wheels.
     carried = [Package(name, version, wheel=False) for name, version in sorted(resolution.carried.items())]
     notes = [_said(finding) for finding in judge(matrix, [*packages, *carried], facts)]
+    notes += _beside_conda(matrix, packages, resolution, facts)
     return Verdict(tables, rules, [*notes, *_unknown(matrix, packages, facts)])
 
 
@@ -56,6 +57,24 @@ def _said(finding: Finding) -> tuple[str, str]:
     (name, text), rule = finding.packages[0], finding.rule
     symptom = f" ({rule.symptom})" if rule.symptom else ""
     return f"{name} {text}", f"{rule.severity}: {finding.against}{symptom} [{rule.id}]"
+
+
+def _beside_conda(
+    matrix: Matrix, packages: Sequence[Package], resolution: Resolution, facts: Facts
+) -> Iterator[tuple[str, str]]:
+    """What is not known of conda's build of the head of a family, and of wheels that are built for PyPI's."""
+    for family in matrix.tables.families:
+        head = family.packages[0]
+        pin = next((one for key, one in resolution.pins.items() if one.carrier and key.name == head), None)
+        record = resolution.conda.get(pin.carrier) if pin is not None else None
+        if record is None:
+            continue
+        if facts.accelerator in {"cuda", "rocm"} and record.build.startswith("cpu"):
+            yield record.shown, f"is a build for cpu, the target has {facts.accelerator}"
+        for package in packages:
+            if package.name in family.packages or matrix.wheels(package.name):
+                said = f"untested: its wheel is built for PyPI's {head}, and {head} is conda's here ({record.shown})"
+                yield f"{package.name} {package.version}", f"{said}; its CUDA or C++ ABI may differ"
 
 
 def _unknown(matrix: Matrix, packages: Sequence[Package], facts: Facts) -> Iterator[tuple[str, str]]:

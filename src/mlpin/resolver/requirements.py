@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -194,6 +195,15 @@ class PythonRange:
 
     def __str__(self) -> str:
         return f"python{self.specifier.text}"
+
+
+def python_fits(text: str, pythons: Iterable[Version], *, every: bool = False) -> bool:
+    """Whether one of some Pythons is in a range, or every one. True for what cannot be read: pip passes over it."""
+    try:
+        wanted = specifier(text)
+    except ValueError:
+        return True
+    return (all if every else any)(map(wanted.contains, pythons))
 
 
 class Unusable:

@@ -29,7 +29,7 @@ from mlpin.requirement import Declared, IndexSource, Origin, Source
 from mlpin.resolver.guesses import Guesses
 from mlpin.resolver.offer import NEAR_RELEASES, near, offer
 from mlpin.resolver.policy import Policy
-from mlpin.resolver.requirements import PythonRange, SameVersion, Sourced, Specified, Unusable, specifier
+from mlpin.resolver.requirements import PythonRange, SameVersion, Sourced, Specified, Unusable, python_fits, specifier
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -75,7 +75,7 @@ class View:
         self.policy = policy
         self._catalog = catalog
         self._sources = sources
-        self._python_fits: dict[str, bool] = {}
+        self._python_fits: dict[tuple[str, bool], bool] = {}
         self._offers: Offers = {} if offers is None else offers
         self._extras: dict[tuple[int, str], Candidate] = {}
         self._required: dict[int, tuple[Requirement, ...]] = {}
@@ -182,9 +182,8 @@ class View:
                 yield requirement
         if candidate.carrier:
             assert self.conda is not None
-            made += self.conda.requires(candidate)
             yield from self.conda.requires(candidate)
-            self._required[id(candidate)] = tuple(made)
+            self._required[id(candidate)] = (*made, *self.conda.requires(candidate))
             return
         shown = len(made)
         try:
@@ -198,8 +197,10 @@ class View:
             reason = f"has no extra `{candidate.key.extra}`, which the newest release has"
             made.append(Unusable(candidate, reason, origin, older_too=True))
             yield made[-1]
-        if candidate.base is None and found.requires_python and not self._fits_python(found.requires_python):
-            made.append(self.python_range(found.requires_python, origin))
+        # Where conda brings Python, it matters to which patch release something is bound.
+        asked, every = found.requires_python, self.conda is not None
+        if candidate.base is None and asked and not self._fits_python(asked, every=every):
+            made.append(self.python_range(asked, origin))
         for dependency in found.dependencies:
             if self._applies(dependency, candidate.key.extra):
                 made += self._dependency(dependency, origin, base)
@@ -423,14 +424,11 @@ class View:
             found = self._offers.setdefault(mark, found)
         return found
 
-    def _fits_python(self, text: str) -> bool:
-        known = self._python_fits.get(text)
+    def _fits_python(self, text: str, *, every: bool = False) -> bool:
+        """Whether a Python of the target is in a range, or every one."""
+        known = self._python_fits.get((text, every))
         if known is None:
-            try:
-                known = PythonRange(specifier(text), Origin("target")).admits(self.python)
-            except ValueError:
-                known = True  # pip passes over what it cannot read, too
-            self._python_fits[text] = known
+            known = self._python_fits[text, every] = python_fits(text, self.target.pythons, every=every)
         return known
 
     def rejections(self, name: str) -> list[Rejection]:
