@@ -143,6 +143,7 @@ def test_a_file_for_another_python() -> None:
         ("3.11", "==3.11.*", True),
         ("3.11", "!=3.11.*", False),
         ("3.11", "this is no range", True),
+        ("3.11", "*", True),
     ],
 )
 def test_requires_python_and_patch_releases(python: str, required: str, fits: bool) -> None:

@@ -200,10 +200,9 @@ class PythonRange:
 def python_fits(text: str, pythons: Iterable[Version], *, every: bool = False) -> bool:
     """Whether one of some Pythons is in a range, or every one. True for what cannot be read: pip passes over it."""
     try:
-        wanted = specifier(text)
+        return (all if every else any)(map(specifier(text).contains, pythons))
     except ValueError:
         return True
-    return (all if every else any)(map(wanted.contains, pythons))
 
 
 class Unusable:
