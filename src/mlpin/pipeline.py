@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpin.candidate import Rejection, distribution
 from mlpin.errors import InputError
-from mlpin.fingerprint import fingerprint, recorded_options
+from mlpin.fingerprint import channels_of, fingerprint, recorded_options
 from mlpin.index.names import version
 from mlpin.lock import file as lock_file
 from mlpin.manifest.model import Context, Note
@@ -241,7 +241,6 @@ def _lock_target(
 ) -> tuple[TargetResult, list[tuple[Path, str]], Mapping[str, str]]:
     from urllib.parse import unquote
 
-    from mlpin.conda.virtual import subdir
     from mlpin.index.url import local_path
     from mlpin.lock import assemble, conda_file
     from mlpin.lock.changes import changes
@@ -255,7 +254,7 @@ def _lock_target(
         return TargetResult(plan, outcome, asked=asked), [], {}
 
     judged = verdict(project.matrix, plan.target, outcome)
-    conda = _conda_inputs(project, plan, view) if view.conda is not None else None
+    conda = _conda_inputs(project, plan, view, outcome) if view.conda is not None else None
     tables = assemble.tables(
         outcome,
         assemble.Inputs(
@@ -279,9 +278,7 @@ def _lock_target(
     )
     texts = [(plan.lock, lock_file.dumps(tables))]
     if conda is not None:
-        locked = assemble.conda_packages(outcome, plan.lock.parent)
-        explicit = conda_file.explicit(locked, subdir(plan.target.platform), conda.file)
-        texts.append((plan.lock.with_name(conda.file), explicit))
+        texts.append((conda_file.place_of(plan.lock), conda.text))
     commits = {package["name"]: package["vcs"]["commit-id"] for package in tables["packages"] if "vcs" in package}
     trees = [package["name"] for package in tables["packages"] if "vcs" in package or "directory" in package]
     pins = outcome.packages
@@ -318,21 +315,17 @@ def _lock_target(
     return result, texts, {name: str(pin.version) for name, pin in pins.items()}
 
 
-def _conda_inputs(project: Project, plan: TargetPlan, view: View) -> assemble.CondaInputs:
+def _conda_inputs(project: Project, plan: TargetPlan, view: View, outcome: Resolution) -> assemble.CondaInputs:
     """What the lock records of the conda side."""
-    from mlpin.conda.virtual import subdir
-    from mlpin.index.channel_names import channel_places
-    from mlpin.lock.assemble import CondaInputs
-    from mlpin.lock.conda_file import name_of
+    from mlpin.lock.assemble import CondaInputs, conda_packages
+    from mlpin.lock.conda_file import explicit, name_of
 
     assert view.conda is not None
-    where = subdir(plan.target.platform)
-    names = dict.fromkeys(place.name for place in channel_places(project.settings, plan.channels, where))
-    shown = {
-        record.name: record.version if record.build in {"", "0"} else f"{record.version}={record.build}"
-        for record in view.conda.virtual
-    }
-    return CondaInputs(tuple(names), view.policy.channel_priority, shown, name_of(plan.lock.name))
+    names = dict.fromkeys(place.name for place in channels_of(project, plan))
+    machine = {record.name: view.conda.has(record.name) for record in view.conda.virtual}
+    packages, file = conda_packages(outcome, plan.lock.parent), name_of(plan.lock.name)
+    text = explicit(packages, view.conda.subdir, file)
+    return CondaInputs(tuple(names), view.policy.channel_priority, machine, packages, file, text)
 
 
 def settled(project: Project, plan: TargetPlan, catalog: Catalog, options: RunOptions) -> TargetPlan:

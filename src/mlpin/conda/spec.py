@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from mlpin.conda.pattern import is_plain, pattern
 from mlpin.conda.record import CondaRecord
-from mlpin.conda.version_spec import version, version_spec
+from mlpin.conda.version_spec import COMPARE, version, version_spec
 from mlpin.errors import InputError
 from mlpin.index.url import redacted_in, strip_credentials
 
@@ -48,16 +48,7 @@ _HEAD = re.compile(r"([^ =<>!~]+)(.*)")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TOKEN_IN_PATH = re.compile(r"(://[^/\s]*)/t/[^/:\s]+")
 _BUILD_NUMBER = re.compile(r"(==|!=|<=|>=|=|<|>)?\s*([0-9]{1,18})")
-_NUMBERS: dict[str, Callable[[int, int], bool]] = {
-    "": operator.eq,
-    "=": operator.eq,
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-}
+_NUMBERS: dict[str, Callable[[int, int], bool]] = {"": operator.eq, "=": operator.eq, **COMPARE}
 
 Test = Callable[[CondaRecord], bool]
 

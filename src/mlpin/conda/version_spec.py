@@ -26,7 +26,7 @@ _RELATION = re.compile(r"(==|!=|<=|>=|~=|=|<|>)([^=<>!~\s]\S*)")
 _PLAIN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,9}")
 _STARS = re.compile(r"\*+")
 _LETTERS = re.compile(r"[a-z]+")
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<=": operator.le,
@@ -196,7 +196,7 @@ def _checked(asked: str) -> str:
 
 
 def _compares(sign: str, asked: str) -> Test:
-    compare, bound = _COMPARE[sign], _checked(asked)
+    compare, bound = COMPARE[sign], _checked(asked)
     return lambda text: compare(version(text), version(bound))
 
 

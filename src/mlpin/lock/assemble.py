@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mlpin.candidate import Artifact, Candidate, Metadata
-from mlpin.conda.virtual import subdir
 from mlpin.index.url import local_path, strip_credentials
 from mlpin.lock import conda, conda_file
 from mlpin.lock.conda import LockedConda
@@ -58,8 +57,11 @@ class CondaInputs(NamedTuple):
     priority: str
     virtual: Mapping[str, str]
     """Virtual packages by name: `version` or `version=build`."""
+    packages: Sequence[LockedConda]
     file: str
     """The name of the file for conda's clients."""
+    text: str
+    """What stands in it."""
 
 
 class Facts(NamedTuple):
@@ -139,11 +141,8 @@ def tables(resolution: Resolution, inputs: Inputs, folder: Path, facts: Facts) -
     if inputs.options:
         own["options"] = dict(inputs.options)
     if inputs.conda is not None:
-        locked = conda_packages(resolution, folder)
-        own["conda-file"] = conda_file.table(
-            inputs.conda.file, conda_file.explicit(locked, subdir(target.platform), inputs.conda.file)
-        )
-        own["conda"] = [conda.table(package) for package in locked]
+        own["conda-file"] = conda_file.table(inputs.conda.file, inputs.conda.text)
+        own["conda"] = [conda.table(package) for package in inputs.conda.packages]
     lock: dict[str, Any] = {"lock-version": "1.0", "environments": [target.environment]}
     if inputs.requires_python:
         lock["requires-python"] = inputs.requires_python
