@@ -340,7 +340,7 @@ def test_what_would_move_and_what_would_clash() -> None:
 
 
 def test_the_budget_of_re_solves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlpin.explain.newer.SOLVES", 0)
+    monkeypatch.setattr("mlpin.explain.trials.SOLVES", 0)
     projects: Projects = {"a": {"1.0": Release(), "2.0": Release(["b<1"])}, "b": {"1.0": Release()}}
     assert solved(projects, "a").newer("a")["2.0"].kind == "untried"
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from mlpin.candidate import Candidate, Key, distribution
 from mlpin.conda.spec import version
-from mlpin.errors import InputError, MlpinError
+from mlpin.errors import InputError
 from mlpin.explain.chosen import Bound, Build, Newer, Reason, Why, chain_of, moved
 from mlpin.explain.clash import Budget, core
 from mlpin.explain.reasons import Place, clash
 from mlpin.explain.repairs import pins
+from mlpin.explain.trials import Trials
 from mlpin.index.url import redacted
-from mlpin.outcome import Conflict, GaveUp, Resolution
+from mlpin.outcome import Conflict, Resolution
 from mlpin.requirement import Declared, Origin
 from mlpin.resolver.requirements import Matched, Specified
-from mlpin.resolver.solve import Effort
 
 if TYPE_CHECKING:
     from mlpin.candidate import Rejection
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from mlpin.resolver.view import View
     from mlpin.resolving import Asker, Question
 
-SOLVES = 4
 _SHRINKING = 60
-_EFFORT = Effort(300, stubborn=False)
 
 Group = tuple[str, Sequence["CondaRecord"]]
 """Builds under the name that they are told by: their version, or of one version their own."""
@@ -47,7 +45,7 @@ class Telling:
         self._conda: Conda = view.conda
         self._name, self._key = pin.name, pin.key
         self._question = question._replace(policy=view.policy)
-        self._resolution, self._asker, self._place, self._left = resolution, asker, place, SOLVES
+        self._resolution, self._asker, self._place, self._trials = resolution, asker, place, Trials(asker)
         self._stands_for = tuple(
             sorted(key.name for key, one in resolution.pins.items() if one.carrier == pin.name and not key.extra)
         )
@@ -153,7 +151,7 @@ class Telling:
         """The reasons of what nothing above keeps out: by asking for it."""
         locked = self._name in self._question.policy.preferred_builds
         while rest:
-            outcome = self._ask(self._limited(rest, locked=locked, what=what))
+            outcome = self._trials.ask(self._limited(rest, locked=locked, what=what))
             then = outcome.conda.get(self._name) if isinstance(outcome, Resolution) else None
             at = next((at for at, (_, some) in enumerate(rest) if then in some), None)
             if isinstance(outcome, Resolution) and at is not None:
@@ -184,18 +182,6 @@ class Telling:
             asked = asked._replace(policy=policy._replace(preferred_builds=kept))
         self._last = asked
         return asked
-
-    def _ask(self, question: Question) -> Resolution | Conflict | str:
-        """The answer, or why there is none."""
-        if not self._left:
-            return f"not tried: {SOLVES} re-solves went to other versions"
-        self._left -= 1
-        try:
-            outcome, _ = self._asker.solve(question, _EFFORT)
-        except MlpinError as error:
-            return f"not tried: {error.message}"
-        said = "within the budget neither a solution with it was found nor a proof that there is none"
-        return said if isinstance(outcome, GaveUp) else outcome
 
     def _moved(self, outcome: Resolution, got: str) -> Reason:
         """What another version would change."""

@@ -7,20 +7,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mlpin.candidate import Candidate, Key, Rejection, distribution
-from mlpin.errors import MlpinError
 from mlpin.explain.chosen import Bound, Build, Chain, Newer, Reason, Why, chain_of, moved
 from mlpin.explain.clash import Budget, core
 from mlpin.explain.reasons import Place, clash
 from mlpin.explain.repairs import pins
+from mlpin.explain.trials import Trials
 from mlpin.index.names import version
 from mlpin.index.url import redacted
 from mlpin.matrix.judge import label_of
 from mlpin.matrix.ranges import within
-from mlpin.outcome import Conflict, Edge, GaveUp, Resolution
+from mlpin.outcome import Conflict, Edge, Resolution
 from mlpin.requirement import Declared, Origin, Source
 from mlpin.resolver.requirements import Sourced, Specified, Specifier, Unusable, specifier
 from mlpin.resolver.rules import OnLine, Ruled
-from mlpin.resolver.solve import Effort
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -29,10 +28,7 @@ if TYPE_CHECKING:
     from mlpin.resolver.view import View
     from mlpin.resolving import Asker, Question
 
-SOLVES = 4
-"""How often the project is solved again to explain one package; to shrink a clash, a few lines of it."""
 _SHRINKING = 60
-_EFFORT = Effort(300, stubborn=False)
 
 
 _Asked = tuple[Specifier, Bound]
@@ -78,7 +74,7 @@ class Telling:
         self._pin, self._name, self._key = pin, pin.name, distribution(pin.name)
         self._resolution, self._view = resolution, view
         self._question = question._replace(policy=view.policy)  # with the files that turned out not to be had
-        self._asker, self._place, self._left = asker, place, SOLVES
+        self._asker, self._place, self._trials = asker, place, Trials(asker)
         assert view.rules is not None
         self._asked, self._rules = _asked(pin.name, resolution, view), view.rules
         self._beside = self._restricting(resolution)
@@ -233,7 +229,7 @@ class Telling:
             asked = self._limited([mark for mark, _ in rest])
             if locked:
                 asked = self._question._replace(policy=policy._replace(preferred=others))
-            outcome = self._ask(asked)
+            outcome = self._trials.ask(asked)
             then = str(outcome.pins[self._key].version) if isinstance(outcome, Resolution) else ""
             at = next((at for at, (_, some) in enumerate(rest) if then in {str(one.version) for one in some}), None)
             if isinstance(outcome, Resolution) and at is not None:
@@ -246,22 +242,10 @@ class Telling:
                 yield rest, Reason("clash", "it clashes with the rest", clash=told)
                 return
             elif not locked:
-                alone = rest[:1] if self._left and len(rest) > 1 else []  # by itself it is settled sooner
+                alone = rest[:1] if self._trials.left and len(rest) > 1 else []  # by itself it is settled sooner
                 yield rest[len(alone) :], Reason("untried", outcome if isinstance(outcome, str) else "was not found")
                 rest = alone
             locked = False
-
-    def _ask(self, question: Question) -> Resolution | Conflict | str:
-        """The answer, or why there is none."""
-        if not self._left:
-            return f"not tried: {SOLVES} re-solves went to other versions"
-        self._left -= 1
-        try:
-            outcome, _ = self._asker.solve(question, _EFFORT)
-        except MlpinError as error:
-            return f"not tried: {error.message}"
-        said = "within the budget neither a solution with it was found nor a proof that there is none"
-        return said if isinstance(outcome, GaveUp) else outcome
 
     def _limited(self, only: Sequence[Version]) -> Question:
         """The question with nothing but these versions of the package."""
